@@ -1,0 +1,1 @@
+"""Records to columns: one file per wire format."""

@@ -1,0 +1,1 @@
+"""How driftd measures. `DETECTORS` in `registry.py` is the one list of detectors."""

@@ -1,0 +1,1 @@
+"""What driftd decides: pure, deterministic, bounded."""

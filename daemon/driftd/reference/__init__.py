@@ -1,0 +1,1 @@
+"""What "normal" is: profiles of counts per signal."""

@@ -1,0 +1,55 @@
+"""What the tables of the configuration are made of. Rule: every number has a unit and bounds, every option a sentence.
+
+Types are strict: "10" is not 10, true is not 1; a list is taken where a tuple is kept, because TOML has lists only.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+
+PROBLEMS = "driftd_problems"
+"""The type of the validation error that carries several `Problem`s under `ctx["problems"]`."""
+
+
+class Table(BaseModel):
+    """A table of config.toml: immutable, unknown keys refused, nothing converted."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Problem(NamedTuple):
+    """Something wrong that no single type can see: where (relative to the table that was checked) and what."""
+
+    location: tuple[str | int, ...]
+    message: str
+
+
+def refuse(problems: Sequence[Problem]) -> NoReturn:
+    """Raise `problems` as one validation error, to be called inside of a pydantic validator."""
+    text = "; ".join(problem.message for problem in problems)
+    raise PydanticCustomError(PROBLEMS, "{text}", {"text": text, "problems": tuple(problems)})
+
+
+def whole(default: int, low: int, high: int, unit: str, description: str) -> Any:
+    """An integer option from `low` to `high`, in `unit`."""
+    return Field(default, ge=low, le=high, description=description, json_schema_extra={"unit": unit})
+
+
+def number(default: float, above: float, high: float, unit: str, description: str) -> Any:
+    """A number option greater than `above`, at most `high`, in `unit`."""
+    return Field(default, gt=above, le=high, description=description, json_schema_extra={"unit": unit})
+
+
+def option(default: object, description: str) -> Any:
+    """An option that is no number: a text, a choice, or true or false."""
+    return Field(default, description=description)
+
+
+def several(default: tuple[str, ...], description: str, *, at_least: int = 0) -> Any:
+    """A list of texts, kept as a tuple."""
+    return Field(default, strict=False, min_length=at_least, description=description)

@@ -1,0 +1,248 @@
+"""What can be set for all models in [defaults] and for one in [[models]].
+
+Rule: a model's entry holds only what differs.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from driftd.config_fields import Problem, Table, number, option, refuse, several, whole
+from driftd.config_tables import DAY_MS, YEAR_MS, Name
+
+
+OptionValue: TypeAlias = bool | int | float | str
+
+
+class Features(Table):
+    """Which features are monitored, and as what."""
+
+    ignore: tuple[Name, ...] = several((), "Features never looked at, as patterns (* ? [abc]).")
+    include: tuple[Name, ...] = several(
+        (), "Features looked at, as patterns; none given: all that are not ignored."
+    )
+    categorical: tuple[Name, ...] = several(
+        (), "Features whose numbers are names of categories, as patterns."
+    )
+
+
+class Reference(Table):
+    """What normal is learned from, for each version of a model."""
+
+    learn_events: int = whole(
+        500,
+        1,
+        1_000_000,
+        "events",
+        "First events of a model that its features, their types and bins are learned from.",
+    )
+    reference_events: int = whole(
+        5_000,
+        2,
+        100_000_000,
+        "events",
+        "First events of a version that make its reference (the learned ones included).",
+    )
+    file: Name | None = option(
+        None, "A reference made by `driftd reference build`, used instead of learning one."
+    )
+
+
+class Panes(Table):
+    """How the stream is cut: shorter panes see changes sooner, wider windows see smaller ones."""
+
+    events: int = whole(128, 2, 1_000_000, "events", "Events in one pane.")
+    window_panes: int = whole(8, 1, 10_000, "panes", "Panes that are compared with the reference at a time.")
+
+
+class Budget(Table):
+    """How often a model may cry wolf, over all of its signals together."""
+
+    false_alarms: int = whole(1, 1, 1_000_000, "false alarms", "False alarms expected in `per_days` at most.")
+    per_days: float = number(30.0, 0.0, 36_500.0, "days", "The days that `false_alarms` is counted over.")
+
+
+class DetectorSettings(Table):
+    """One detector and the signals it watches; further keys of its table are the detector's own `options`."""
+
+    name: Name = Field(description="The detector's name, as in `driftd.detectors.registry.DETECTORS`.")
+    signals: tuple[Name, ...] = several(("*",), "Signals watched, as patterns (* ? [abc]).", at_least=1)
+    options: Mapping[str, OptionValue] = Field(
+        default_factory=dict, description="The detector's own options."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_options(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
+            return data
+        own = {key: value for key, value in data.items() if key not in ("name", "signals")}
+        problems = detector_problems(data["name"], own)
+        if problems:
+            refuse(problems)
+        return {**{key: data[key] for key in ("name", "signals") if key in data}, "options": own}
+
+
+def detector_problems(name: str, options: Mapping[str, object]) -> list[Problem]:
+    """What is wrong with `name` and its `options`, measured by the one list of detectors."""
+    try:
+        from driftd.detectors.registry import DETECTORS  # late: reading the models needs no numpy
+    except ImportError:
+        return []
+
+    if name not in DETECTORS:
+        return [Problem(("name",), f'no detector is called "{name}".{_did_you_mean(name, DETECTORS)}')]
+    known = DETECTORS[name].options
+    problems = []
+    for key, value in options.items():
+        if key not in known:
+            hint = _did_you_mean(key, known) if known else " It has none."
+            problems.append(Problem((key,), f'no option of the detector "{name}".{hint}'))
+        elif complaint := _value_complaint(value, known[key].default, known[key].low, known[key].high):
+            problems.append(Problem((key,), f"{complaint} ({known[key].description.rstrip('.')})."))
+    return problems
+
+
+def _did_you_mean(word: str, known: Mapping[str, object]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f' Did you mean "{close[0]}"?' if close else f" There is: {', '.join(sorted(known))}."
+
+
+def _value_complaint(
+    value: object, default: OptionValue, low: float | None, high: float | None
+) -> str | None:
+    """Why `value` cannot stand where `default` does, None if it can. A whole number may stand for any number."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else f"{value!r} should be true or false"
+    if isinstance(default, str):
+        return None if isinstance(value, str) else f"{value!r} should be a text"
+    wanted = (int,) if isinstance(default, int) else (int, float)
+    noun = "a whole number" if isinstance(default, int) else "a number"
+    bounds = " and ".join(
+        [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+    )
+    right = f"{noun}, {bounds}" if bounds else noun
+    if isinstance(value, bool) or not isinstance(value, wanted) or value != value:
+        return f"{value!r} should be {right}"
+    inside = (low is None or value >= low) and (high is None or value <= high) and abs(value) != float("inf")
+    return None if inside else f"{value!r} should be {right}"
+
+
+def default_detectors() -> tuple[DetectorSettings, ...]:
+    """The distance to the reference on all signals, and ADWIN on what labels tell."""
+    return (
+        DetectorSettings(name="distance"),
+        DetectorSettings(name="adwin", signals=("error", "loss")),
+    )
+
+
+class Labels(Table):
+    """How labels find their predictions, and what they are compared as."""
+
+    task: Literal["auto", "classification", "regression"] = option(
+        "auto",
+        "What the model does: classification gives `error` (0 or 1), regression gives `loss`; auto looks.",
+    )
+    join_window_ms: int = whole(
+        7 * DAY_MS,
+        1,
+        100 * YEAR_MS,
+        "milliseconds",
+        "How long a prediction waits for its label, in event time.",
+    )
+    waiting_predictions_max: int = whole(
+        10_000, 1, 10_000_000, "predictions", "Predictions that wait for a label."
+    )
+    waiting_labels_max: int = whole(10_000, 0, 10_000_000, "labels", "Labels that wait for their prediction.")
+    reorder_max: int = whole(
+        64,
+        0,
+        100_000,
+        "predictions",
+        "Labelled predictions held back to bring them into the order of prediction.",
+    )
+    reference_events: int = whole(
+        1_000,
+        2,
+        100_000_000,
+        "labelled predictions",
+        "Labelled predictions that make the reference of error and loss.",
+    )
+
+
+class Incidents(Table):
+    """How findings become one incident, and how long it lives."""
+
+    hold_panes: int = whole(
+        2, 1, 10_000, "panes", "Panes in a row that must speak for a change before anybody is told."
+    )
+    keep_open_panes: int = whole(
+        8, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
+    )
+    update_panes: int = whole(
+        32,
+        1,
+        1_000_000,
+        "panes",
+        "Panes between two updates of an open incident, unless it gets more severe.",
+    )
+    open_max: int = whole(
+        20, 1, 1_000, "incidents", "Open incidents per model; further ones are counted only."
+    )
+
+
+class Retraining(Table):
+    """When a model is asked to be trained again."""
+
+    enabled: bool = option(True, "Whether requests are published at all.")
+    cooldown_ms: int = whole(
+        DAY_MS, 0, YEAR_MS, "milliseconds", "Time between two requests for one model, at least."
+    )
+    lasting_drift_panes: int = whole(
+        16,
+        1,
+        1_000_000,
+        "panes",
+        "Panes that data drift has to stay open before it asks for retraining by itself.",
+    )
+    deadline_ms: int = whole(
+        7 * DAY_MS,
+        1,
+        100 * YEAR_MS,
+        "milliseconds",
+        "Time a new version may take before a request has expired.",
+    )
+
+
+class ModelSettings(Table):
+    """All that can be said about how one model is monitored."""
+
+    features: Features = Field(default_factory=Features)
+    reference: Reference = Field(default_factory=Reference)
+    panes: Panes = Field(default_factory=Panes)
+    budget: Budget = Field(default_factory=Budget)
+    detectors: tuple[DetectorSettings, ...] = Field(
+        default_factory=default_detectors, strict=False, description="Which detectors watch which signals."
+    )
+    labels: Labels = Field(default_factory=Labels)
+    incidents: Incidents = Field(default_factory=Incidents)
+    retraining: Retraining = Field(default_factory=Retraining)
+
+
+class ModelConfig(ModelSettings):
+    """An entry of [[models]]: a model's name and what differs from [defaults]."""
+
+    name: Name = Field(description="The model's name, as its events give it.")
+
+    def over(self, defaults: ModelSettings) -> ModelSettings:
+        """`defaults` with every key that this entry sets put over it; a list of detectors replaces the default list."""
+        changed: dict[str, object] = {}
+        for table in self.model_fields_set - {"name"}:
+            value = getattr(self, table)
+            if isinstance(value, Table):
+                own = {key: getattr(value, key) for key in value.model_fields_set}
+                value = getattr(defaults, table).model_copy(update=own)
+            changed[table] = value
+        return defaults.model_copy(update=changed)

@@ -1,9 +1,11 @@
-"""What the tables of the configuration are made of. Rule: every number has a unit and bounds, every option a sentence.
+"""What the tables of the configuration are made of.
 
-Types are strict: "10" is not 10, true is not 1; a list is taken where a tuple is kept, because TOML has lists only.
+Rules: every number has a unit and bounds, every option a sentence. Types are strict: "10" is not 10, true is not 1;
+a list is taken where a tuple is kept, because TOML has lists only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +25,7 @@ class Table(BaseModel):
 
 
 class Problem(NamedTuple):
-    """Something wrong that no single type can see: where (relative to the table that was checked) and what."""
+    """Something that no single type can see: where, from the table that was checked on, and what."""
 
     location: tuple[str | int, ...]
     message: str
@@ -53,3 +55,31 @@ def option(default: object, description: str) -> Any:
 def several(default: tuple[str, ...], description: str, *, at_least: int = 0) -> Any:
     """A list of texts, kept as a tuple."""
     return Field(default, strict=False, min_length=at_least, description=description)
+
+
+def show(value: object) -> str:
+    """`value` as a person would name it in one short line, in the words of TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**18 else "a huge whole number"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Sequence):
+        return "a list"
+    return "a table" if isinstance(value, dict) else "a date or time"
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes, on one line, shortened to 60 characters."""
+    short = text if len(text) <= 60 else text[:57] + "..."
+    return '"' + "".join(char if char.isprintable() else repr(char)[1:-1] for char in short) + '"'
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What to write instead of `word`: the nearest of `known`, or all of them."""
+    names = sorted(known)
+    close = get_close_matches(word[:100], names, n=1)
+    return f'Did you mean "{close[0]}"?' if close else f"There is: {', '.join(names)}."

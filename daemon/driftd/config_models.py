@@ -4,12 +4,22 @@ Rule: a model's entry holds only what differs.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from driftd.config_fields import Problem, Table, number, option, refuse, several, whole
+from driftd.config_fields import (
+    Problem,
+    Table,
+    number,
+    option,
+    quoted,
+    refuse,
+    several,
+    show,
+    suggestion,
+    whole,
+)
 from driftd.config_tables import DAY_MS, YEAR_MS, Name
 
 
@@ -19,7 +29,7 @@ OptionValue: TypeAlias = bool | int | float | str
 class Features(Table):
     """Which features are monitored, and as what."""
 
-    ignore: tuple[Name, ...] = several((), "Features never looked at, as patterns (* ? [abc]).")
+    ignore: tuple[Name, ...] = several((), "Features never looked at, as patterns with * and ?.")
     include: tuple[Name, ...] = several(
         (), "Features looked at, as patterns; none given: all that are not ignored."
     )
@@ -43,7 +53,7 @@ class Reference(Table):
         2,
         100_000_000,
         "events",
-        "First events of a version that make its reference (the learned ones included).",
+        "First events of a version that make its reference, the learned ones included.",
     )
     file: Name | None = option(
         None, "A reference made by `driftd reference build`, used instead of learning one."
@@ -68,7 +78,7 @@ class DetectorSettings(Table):
     """One detector and the signals it watches; further keys of its table are the detector's own `options`."""
 
     name: Name = Field(description="The detector's name, as in `driftd.detectors.registry.DETECTORS`.")
-    signals: tuple[Name, ...] = several(("*",), "Signals watched, as patterns (* ? [abc]).", at_least=1)
+    signals: tuple[Name, ...] = several(("*",), "Signals watched, as patterns with * and ?.", at_least=1)
     options: Mapping[str, OptionValue] = Field(
         default_factory=dict, description="The detector's own options."
     )
@@ -78,7 +88,9 @@ class DetectorSettings(Table):
     def _collect_options(cls, data: Any) -> Any:
         if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
             return data
-        own = {key: value for key, value in data.items() if key not in ("name", "signals")}
+        own = {key: value for key, value in data.items() if key not in ("name", "signals", "options")}
+        if isinstance(data.get("options"), Mapping):  # as `model_dump` writes it
+            own = {**data["options"], **own}
         problems = detector_problems(data["name"], own)
         if problems:
             refuse(problems)
@@ -91,43 +103,38 @@ def detector_problems(name: str, options: Mapping[str, object]) -> list[Problem]
         from driftd.detectors.registry import DETECTORS  # late: reading the models needs no numpy
     except ImportError:
         return []
-
     if name not in DETECTORS:
-        return [Problem(("name",), f'no detector is called "{name}".{_did_you_mean(name, DETECTORS)}')]
+        return [Problem(("name",), f"no detector is called {quoted(name)}. {suggestion(name, DETECTORS)}")]
     known = DETECTORS[name].options
     problems = []
     for key, value in options.items():
         if key not in known:
-            hint = _did_you_mean(key, known) if known else " It has none."
-            problems.append(Problem((key,), f'no option of the detector "{name}".{hint}'))
-        elif complaint := _value_complaint(value, known[key].default, known[key].low, known[key].high):
-            problems.append(Problem((key,), f"{complaint} ({known[key].description.rstrip('.')})."))
+            there_is = suggestion(key, known) if known else "It has none."
+            problems.append(Problem((key,), f'not an option of the detector "{name}". {there_is}'))
+            continue
+        right = _right_value(value, known[key].default, known[key].low, known[key].high)
+        if right is not None:
+            about = known[key].description.rstrip(".")
+            problems.append(Problem((key,), f"{show(value)} should be {right} ({about})."))
     return problems
 
 
-def _did_you_mean(word: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f' Did you mean "{close[0]}"?' if close else f" There is: {', '.join(sorted(known))}."
-
-
-def _value_complaint(
-    value: object, default: OptionValue, low: float | None, high: float | None
-) -> str | None:
-    """Why `value` cannot stand where `default` does, None if it can. A whole number may stand for any number."""
+def _right_value(value: object, default: OptionValue, low: float | None, high: float | None) -> str | None:
+    """What should stand instead of `value`, None if it is right. A whole number may stand for any number."""
     if isinstance(default, bool):
-        return None if isinstance(value, bool) else f"{value!r} should be true or false"
+        return None if isinstance(value, bool) else "true or false"
     if isinstance(default, str):
-        return None if isinstance(value, str) else f"{value!r} should be a text"
-    wanted = (int,) if isinstance(default, int) else (int, float)
-    noun = "a whole number" if isinstance(default, int) else "a number"
+        return None if isinstance(value, str) else "a text"
     bounds = " and ".join(
         [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
     )
-    right = f"{noun}, {bounds}" if bounds else noun
-    if isinstance(value, bool) or not isinstance(value, wanted) or value != value:
-        return f"{value!r} should be {right}"
-    inside = (low is None or value >= low) and (high is None or value <= high) and abs(value) != float("inf")
-    return None if inside else f"{value!r} should be {right}"
+    right = ("a whole number " if isinstance(default, int) else "a number ") + bounds
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return right.rstrip()
+    if isinstance(default, int) and isinstance(value, float):
+        return right.rstrip()
+    inside = (low is None or value >= low) and (high is None or value <= high) and abs(value) < float("inf")
+    return None if inside else right.rstrip()
 
 
 def default_detectors() -> tuple[DetectorSettings, ...]:
@@ -237,7 +244,7 @@ class ModelConfig(ModelSettings):
     name: Name = Field(description="The model's name, as its events give it.")
 
     def over(self, defaults: ModelSettings) -> ModelSettings:
-        """`defaults` with every key that this entry sets put over it; a list of detectors replaces the default list."""
+        """`defaults` with every key that this entry sets put over it; its list of detectors replaces theirs."""
         changed: dict[str, object] = {}
         for table in self.model_fields_set - {"name"}:
             value = getattr(self, table)

@@ -38,7 +38,7 @@ class Kafka(Table):
     sasl_username: Name | None = option(None, "Who logs in, with SASL_PLAINTEXT and SASL_SSL.")
     sasl_password_env: Name | None = option(
         None,
-        "Name of the environment variable that holds the password; the password itself never stands in a file.",
+        "Name of the environment variable that holds the password, with SASL_PLAINTEXT and SASL_SSL.",
     )
     ssl_ca_file: Name | None = option(
         None, "PEM file of the authorities trusted with SSL; none: the system's."
@@ -63,7 +63,7 @@ class Kafka(Table):
         0,
         HOUR_MS,
         "milliseconds",
-        "How long a partition that is ahead in time waits for one that is behind, when both are read for the first time.",
+        "How long records of one partition wait for older ones of another, so that both come in order of time.",
     )
 
     @model_validator(mode="after")
@@ -105,7 +105,7 @@ class Topics(Table):
     rejected: TopicName = option(
         "driftd.rejected", "Out: events that could not be used, each with its reason."
     )
-    state: TopicName = option("driftd.state", "Our memory (compacted); one partition per shard.")
+    state: TopicName = option("driftd.state", "Our memory, compacted; one partition per shard.")
     journal: TopicName = option(
         "driftd.journal", "In which order records were applied; one partition per shard."
     )
@@ -124,7 +124,7 @@ class Topics(Table):
         60_000,
         100 * YEAR_MS,
         "milliseconds",
-        "How long topics that `driftd topics create` makes keep their records (driftd.state keeps the newest for ever).",
+        "How long topics made by `driftd topics create` keep their records, driftd.state excepted.",
     )
 
     @model_validator(mode="after")
@@ -159,11 +159,11 @@ class Topics(Table):
 
 
 class Http(Table):
-    """The port for /livez, /readyz and /metrics. It has no authentication: keep it on loopback or behind a proxy."""
+    """The port for /livez, /readyz and /metrics; without authentication, so keep it on loopback."""
 
     enabled: bool = option(True, "Whether to listen at all.")
     host: Name = option("127.0.0.1", "Address to listen on.")
-    port: int = whole(9_464, 0, 65_535, "port", "Port to listen on; 0 takes a free one and logs it.")
+    port: int = whole(9_464, 0, 65_535, "", "Port to listen on; 0 takes a free one and logs it.")
 
 
 class Log(Table):

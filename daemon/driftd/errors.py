@@ -2,9 +2,9 @@
 
 Rule: an error of this file reaches a person as one message and one exit code, without a traceback.
 
-Whose fault is it? The user's configuration: `ConfigError`. The world's: `BrokerUnavailable`, `RecordingError`. The
-caller's: `BadInput`. What is wrong in the data is no exception at all but a `Rejected` output, and what is our own
-fault is any other exception: it ends the process with `EXIT_INTERNAL`.
+Whose fault is it? The configuration's: `ConfigError`. The caller's: `BadInput`, `RecordingError`. The world's:
+`BrokerUnavailable`. What is wrong in the data is no exception at all but a `Rejected` output, and what is our
+own fault is any other exception: it ends the process with `EXIT_INTERNAL`.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
 
 
 class DriftdError(Exception):
-    """An error that a person can act on: `str()` is the complete message, `exit_code` what the process ends with."""
+    """An error that a person can act on: `str()` is the whole message, `exit_code` ends the process."""
 
     exit_code = EXIT_INTERNAL
 
@@ -43,7 +43,7 @@ class BrokerUnavailable(DriftdError):
 
 
 class ConfigError(DriftdError):
-    """A configuration that does not stand; `messages` holds one line each, most important first, `str()` joins them."""
+    """A configuration that does not stand: `messages`, one line each, in the order of the file."""
 
     exit_code = EXIT_CONFIG
 

@@ -20,7 +20,6 @@ from driftd.config_models import (
 )
 from driftd.config_tables import Http, Kafka, Limits, Log, Topics
 
-
 __all__ = [
     "Budget",
     "Config",
@@ -85,7 +84,7 @@ def settings_problems(location: tuple[str | int, ...], settings: ModelSettings) 
         problems.append(
             Problem(
                 (*location, "reference", "reference_events"),
-                f"{reference.reference_events} events must be more than learn_events ({reference.learn_events}).",
+                f"{reference.reference_events} must be more than learn_events ({reference.learn_events}).",
             )
         )
     window_events = panes.events * panes.window_panes

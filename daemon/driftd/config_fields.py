@@ -1,16 +1,14 @@
 """What the tables of the configuration are made of.
 
-Rules: every number has a unit and bounds, every option a sentence. Types are strict: "10" is not 10, true is not 1;
-a list is taken where a tuple is kept, because TOML has lists only.
+Rules: every number has a unit and bounds, every option a sentence. Types are strict: "10" is not 10, true is
+not 1; a list is taken where a tuple is kept, because TOML has lists only.
 """
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
-
 
 PROBLEMS = "driftd_problems"
 """The type of the validation error that carries several `Problem`s under `ctx["problems"]`."""
@@ -76,10 +74,3 @@ def quoted(text: str) -> str:
     """`text` in quotes, on one line, shortened to 60 characters."""
     short = text if len(text) <= 60 else text[:57] + "..."
     return '"' + "".join(char if char.isprintable() else repr(char)[1:-1] for char in short) + '"'
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """What to write instead of `word`: the nearest of `known`, or all of them."""
-    names = sorted(known)
-    close = get_close_matches(word[:100], names, n=1)
-    return f'Did you mean "{close[0]}"?' if close else f"There is: {', '.join(names)}."

@@ -1,17 +1,18 @@
 """Where the keys of a TOML text stand, because `tomllib` tells values only.
 
-Rule: reads what `tomllib` has accepted, judges nothing; where the text is not understood it stops with what it has.
+Rule: reads what `tomllib` has accepted, judges nothing; where it does not understand it stops with what it has.
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
 DEPTH_MAX = 20
-"""Keys deeper than this are not noted: no option lies so deep, and a path of 30,000 keys is a quadratic cost."""
+"""Deeper keys are not noted: no option lies so deep, and a path of 30,000 keys is a quadratic cost."""
 
 _BLANK = re.compile(r"[ \t]*")
 _TRIVIA = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -27,10 +28,8 @@ _SCALAR = re.compile(r"[^,\[\]{}#\n]+")
 def key_lines(text: str) -> Mapping[Path, int]:
     """The line, from 1, of every key, table and list entry: ("models", 0, "budget", "per_days") -> 14."""
     scanner = _Scanner(text)
-    try:
+    with suppress(_NotUnderstoodError, RecursionError):
         scanner.document()
-    except (_NotUnderstoodError, RecursionError):
-        pass
     return scanner.lines
 
 

@@ -21,7 +21,7 @@ from driftd.config_fields import (
     whole,
 )
 from driftd.config_tables import DAY_MS, YEAR_MS, Name
-
+from driftd.suggestion import suggestion
 
 OptionValue: TypeAlias = bool | int | float | str
 
@@ -244,7 +244,7 @@ class ModelConfig(ModelSettings):
     name: Name = Field(description="The model's name, as its events give it.")
 
     def over(self, defaults: ModelSettings) -> ModelSettings:
-        """`defaults` with every key that this entry sets put over it; its list of detectors replaces theirs."""
+        """`defaults` with all keys of this entry put over them; its list of detectors replaces theirs."""
         changed: dict[str, object] = {}
         for table in self.model_fields_set - {"name"}:
             value = getattr(self, table)

@@ -10,7 +10,6 @@ from pydantic import StringConstraints, model_validator
 
 from driftd.config_fields import Problem, Table, option, refuse, several, whole
 
-
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 YEAR_MS = 366 * DAY_MS
@@ -63,7 +62,7 @@ class Kafka(Table):
         0,
         HOUR_MS,
         "milliseconds",
-        "How long records of one partition wait for older ones of another, so that both come in order of time.",
+        "How long records of one partition wait for older ones of another, to be in order of time.",
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """From the text of config.toml to a `Config`, or to a `ConfigError` that a person can mend it by.
 
-Rules: no other exception, whatever the text; one line per mistake, `file:line: key: what is wrong, what would be
-right`; at most `LINES_MAX` lines.
+Rules: no other exception, whatever the text; one line per mistake, `file:line: key: what is wrong, what would
+be right`; at most `LINES_MAX` lines.
 """
 
 import re
@@ -57,7 +57,7 @@ def _parse(text: str, file_name: str) -> dict[str, Any]:
 
 
 def _one_line(what: str) -> str:
-    """What the parser says, as the middle of a sentence of ours; it quotes the text, so it may hold anything."""
+    """What the parser says, for the middle of a sentence; it quotes the text, so it may hold anything."""
     plain = "".join(char if char.isprintable() else " " for char in what.partition(":")[0][:100])
     return plain[:1].lower() + plain[1:]
 

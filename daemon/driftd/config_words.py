@@ -1,5 +1,6 @@
-"""What a wrong value is told. Rule: what came, then what would be right with its unit, then what it is good for.
+"""What a wrong value is told.
 
+Rule: what came, then what would be right with its unit, then what the option is good for.
 pydantic knows what is wrong, the field knows what would be right: this file puts both into one sentence.
 """
 
@@ -11,7 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from driftd.config import Config
-from driftd.config_fields import Table, show, suggestion
+from driftd.config_fields import Table, show
+from driftd.suggestion import suggestion
 
 _ABOUT_TEXTS = {
     "string_pattern_mismatch": 'should be a name of letters, digits, ".", "_" and "-" only',
@@ -37,7 +39,7 @@ def complaint(details: ErrorDetails) -> str:
 
 
 def _known_key(location: tuple[int | str, ...]) -> str:
-    """What to write instead of an unknown key: another key of its table, or the table where this key is known."""
+    """What to write instead of an unknown key: another key of its table, or where it does belong."""
     key = str(location[-1])
     _, table = _field(location[:-1])
     known = table.model_fields if _is_table(table) else {}
@@ -52,8 +54,9 @@ def _all_keys(table: type[Table], prefix: str) -> Iterator[str]:
     for key, field in table.model_fields.items():
         path = f"{prefix}.{key}" if prefix else key
         yield path
-        if _is_table(field.annotation):
-            yield from _all_keys(field.annotation, path)
+        annotation: Any = field.annotation
+        if _is_table(annotation):
+            yield from _all_keys(annotation, path)
 
 
 def _is_table(annotation: Any) -> bool:

@@ -1,6 +1,6 @@
 """Where the keys of a TOML text stand, because `tomllib` tells values only.
 
-Rule: reads what `tomllib` has accepted, judges nothing; where it does not understand it stops with what it has.
+Rule: reads what `tomllib` has accepted, judges nothing; what it does not understand ends it, quietly.
 """
 
 import re

@@ -17,7 +17,6 @@ from driftd.config_fields import (
     refuse,
     several,
     show,
-    suggestion,
     whole,
 )
 from driftd.config_tables import DAY_MS, YEAR_MS, Name

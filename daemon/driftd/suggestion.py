@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What to write instead of `word`: the nearest of `known`, or all of them."""
-    names = sorted(known)
     from difflib import get_close_matches  # late: only the mistaken wait for it
 
+    names = sorted(known)
     close = get_close_matches(word[:100], names, n=1)
     return f'Did you mean "{close[0]}"?' if close else f"There is: {', '.join(names)}."

@@ -1,4 +1,7 @@
-"""Which configuration a command runs with. Rule: --config, else DRIFTD_CONFIG, else ./config.toml, else the defaults."""
+"""Which configuration a command runs with.
+
+Rule: --config, else the file named by DRIFTD_CONFIG, else ./config.toml, else the defaults.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`driftd version`: what a bug report needs to know. Rule: read from the metadata, nothing is imported for it."""
+"""`driftd version`: what a bug report needs to know. Rule: out of the metadata, nothing is imported."""
 
 import platform
 from importlib.metadata import PackageNotFoundError

@@ -19,7 +19,7 @@ from driftd.config_fields import (
     show,
     whole,
 )
-from driftd.config_tables import DAY_MS, YEAR_MS, Name
+from driftd.config_tables import DAY_MS, SPAN_MAX_MS, Name
 from driftd.suggestion import suggestion
 
 OptionValue: TypeAlias = bool | int | float | str
@@ -125,7 +125,7 @@ def _right_value(value: object, default: OptionValue, low: float | None, high: f
     if isinstance(default, str):
         return None if isinstance(value, str) else "a text"
     bounds = " and ".join(
-        [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+        f"{word} {limit:g}" for word, limit in (("at least", low), ("at most", high)) if limit is not None
     )
     right = ("a whole number " if isinstance(default, int) else "a number ") + bounds
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -154,7 +154,7 @@ class Labels(Table):
     join_window_ms: int = whole(
         7 * DAY_MS,
         1,
-        100 * YEAR_MS,
+        SPAN_MAX_MS,
         "milliseconds",
         "How long a prediction waits for its label, in event time.",
     )
@@ -204,7 +204,7 @@ class Retraining(Table):
 
     enabled: bool = option(True, "Whether requests are published at all.")
     cooldown_ms: int = whole(
-        DAY_MS, 0, YEAR_MS, "milliseconds", "Time between two requests for one model, at least."
+        DAY_MS, 0, SPAN_MAX_MS, "milliseconds", "Time between two requests for one model, at least."
     )
     lasting_drift_panes: int = whole(
         16,
@@ -216,7 +216,7 @@ class Retraining(Table):
     deadline_ms: int = whole(
         7 * DAY_MS,
         1,
-        100 * YEAR_MS,
+        SPAN_MAX_MS,
         "milliseconds",
         "Time a new version may take before a request has expired.",
     )

@@ -12,7 +12,7 @@ from driftd.config_fields import Problem, Table, option, refuse, several, whole
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-YEAR_MS = 366 * DAY_MS
+SPAN_MAX_MS = 10**12  # about 31 years
 
 BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
@@ -121,7 +121,7 @@ class Topics(Table):
     retention_ms: int = whole(
         7 * DAY_MS,
         60_000,
-        100 * YEAR_MS,
+        SPAN_MAX_MS,
         "milliseconds",
         "How long topics made by `driftd topics create` keep their records, driftd.state excepted.",
     )
@@ -199,7 +199,7 @@ class Limits(Table):
     clock_skew_max_ms: int = whole(
         DAY_MS,
         0,
-        100 * YEAR_MS,
+        SPAN_MAX_MS,
         "milliseconds",
         "How far an event's time may be ahead of its record's timestamp; further ahead it is rejected.",
     )

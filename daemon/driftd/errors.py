@@ -2,9 +2,9 @@
 
 Rule: an error of this file reaches a person as one message and one exit code, without a traceback.
 
-Whose fault is it? The configuration's: `ConfigError`. The caller's: `BadInput`, `RecordingError`. The world's:
-`BrokerUnavailable`. What is wrong in the data is no exception but a `Rejected` output; what is our own fault is
-any other exception and ends the process with `EXIT_INTERNAL`.
+Whose fault is it? The configuration's: `ConfigError`. The caller's: `BadInput`, `RecordingError`. The
+world's: `BrokerUnavailable`. What is wrong in the data is no exception but a `Rejected` output; what is our
+own fault is any other exception and ends the process with `EXIT_INTERNAL`.
 """
 
 from collections.abc import Sequence

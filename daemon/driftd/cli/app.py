@@ -5,6 +5,7 @@ exit code (None is 0), and raises a `DriftdError` for what the user can mend.
 """
 
 import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -62,6 +63,7 @@ def build_app() -> App:
         help_format="plaintext",  # markdown would cost 25 ms at each --help
         version=__version__,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     groups = {name: App(name=name, help=text, help_epilogue="") for name, text in GROUPS.items()}
     for group in groups.values():
@@ -98,7 +100,7 @@ def _run(tokens: list[str]) -> int:
 
 
 def _unknown_command(tokens: Sequence[str]) -> str | None:
-    """What is wrong with the name of the command. (cyclopts would import every command to suggest another.)"""
+    """What is wrong with the name of the command; cyclopts would import every command to suggest one."""
     words = [token for token in tokens[:2] if not token.startswith("-")]
     first = words[0] if words else None
     names = {path.partition(" ")[0] for path in COMMANDS}
@@ -127,13 +129,16 @@ def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 
 def _reader_is_gone(error: Exception) -> bool:
-    """Whether `error` says that nobody reads our stdout any more, as in `driftd ... | head`: no error of ours."""
+    """Whether `error` says that nobody reads our stdout any more, as in `driftd ... | head`.
+
+    A broken connection to a broker is the same exception, so the pipe itself is asked.
+    """
     if not isinstance(error, BrokenPipeError):
         return False
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # else the interpreter complains once more at its end
-        return True
-    return False
+    stdout = sys.stdout.fileno()
+    question = select.poll()
+    question.register(stdout, 0)
+    if not any(answer & select.POLLERR for _, answer in question.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)  # else the interpreter complains once more at its end
+    return True

@@ -57,9 +57,9 @@ def warnings(config: Config) -> list[str]:
     remote = [broker for broker in config.kafka.brokers if not _is_loopback(broker.rpartition(":")[0])]
     if config.kafka.security_protocol == "SASL_PLAINTEXT" and remote:
         found.append(
-            f"kafka.security_protocol: SASL_PLAINTEXT sends the login to {remote[0]} in the clear. Use SASL_SSL."
+            f"kafka.security_protocol: the login goes to {remote[0]} in the clear. Use SASL_SSL."
         )
-    named = {"defaults": config.defaults}
+    named: dict[str, ModelSettings] = {"defaults": config.defaults}
     named |= {f"model {model.name}": config.for_model(model.name) for model in config.models}
     for where, settings in named.items():
         found += [f"{where}: {warning}" for warning in _model_warnings(settings)]

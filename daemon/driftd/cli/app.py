@@ -9,7 +9,7 @@ import select
 import sys
 from collections.abc import Mapping, Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from driftd import __version__
 from driftd.cli.output import note, report
@@ -62,6 +62,7 @@ def build_app() -> App:
         help_epilogue=EPILOGUE,
         help_format="plaintext",  # markdown would cost 25 ms at each --help
         version=__version__,
+        default_parameter=Parameter(negative=()),  # --strict, but no --no-strict
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )

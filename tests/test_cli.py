@@ -246,3 +246,32 @@ def test_an_interrupt_exits_with_130() -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_schemas_are_written_checked_and_shown(tmp_path: Path) -> None:
+    missing = run("schema", "check", cwd=tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == "driftd: schemas: no such directory. `driftd schema write schemas` makes it.\n"
+    written = [Path(line).name for line in run("schema", "write", cwd=tmp_path).stdout.splitlines()]
+    assert run("schema", "check", cwd=tmp_path).returncode == 0
+    for name in written:
+        shown = run("schema", "show", name.removesuffix(".json"), cwd=tmp_path)
+        assert shown.stdout == (tmp_path / "schemas" / name).read_text(encoding="utf-8")
+
+
+def test_schemas_that_differ_are_findings(tmp_path: Path) -> None:
+    first, second, *_ = run("schema", "write", "out", cwd=tmp_path).stdout.splitlines()
+    (tmp_path / first).unlink()
+    (tmp_path / second).write_text("{}\n")
+    (tmp_path / "out" / "old.json").write_text("{}\n")
+    done = run("schema", "check", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert sorted(done.stdout.splitlines()) == sorted(
+        [f"{first}: missing", f"{second}: differs from this version", "out/old.json: not one of this version"]
+    )
+
+
+def test_an_unknown_schema_is_told_which_there_are() -> None:
+    done = run("schema", "show", "zzz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith('driftd: no schema is called "zzz". There is: ')

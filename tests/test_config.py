@@ -182,7 +182,7 @@ def test_a_detectors_option_out_of_its_range_is_told_the_range() -> None:
     (message,) = messages("[[defaults.detectors]]\nname = 'adwin'\ndelta = 7\n")
     assert message.startswith(
         "config.toml:3: defaults.detectors[0].delta: 7 should be a number"
-        f" at least {delta.low:g} and at most {delta.high:g} ("
+        f" at least {delta.low:.12g} and at most {delta.high:.12g} ("
     )
 
 

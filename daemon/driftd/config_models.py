@@ -98,10 +98,8 @@ class DetectorSettings(Table):
 
 def detector_problems(name: str, options: Mapping[str, object]) -> list[Problem]:
     """What is wrong with `name` and its `options`, measured by the one list of detectors."""
-    try:
-        from driftd.detectors.registry import DETECTORS  # late: reading the models needs no numpy
-    except ImportError:
-        return []
+    from driftd.detectors.registry import DETECTORS  # late: reading the models needs no numpy
+
     if name not in DETECTORS:
         return [Problem(("name",), f"no detector is called {quoted(name)}. {suggestion(name, DETECTORS)}")]
     known = DETECTORS[name].options
@@ -125,7 +123,7 @@ def _right_value(value: object, default: OptionValue, low: float | None, high: f
     if isinstance(default, str):
         return None if isinstance(value, str) else "a text"
     bounds = " and ".join(
-        f"{word} {limit:g}" for word, limit in (("at least", low), ("at most", high)) if limit is not None
+        f"{word} {limit:.12g}" for word, limit in (("at least", low), ("at most", high)) if limit is not None
     )
     right = ("a whole number " if isinstance(default, int) else "a number ") + bounds
     if isinstance(value, bool) or not isinstance(value, int | float):

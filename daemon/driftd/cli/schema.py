@@ -1,4 +1,4 @@
-"""`driftd schema`: the generated files of the contract. Rule: `render()` is the only source, files are compared."""
+"""`driftd schema`: the generated files of the contract. Rule: what `render()` returns is right, bytes and all."""
 
 from pathlib import Path
 

@@ -9,7 +9,7 @@ import pytest
 from driftd.config_lines import key_lines, line_of
 from driftd.config_text import LINES_MAX, load_config
 from driftd.errors import ConfigError
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 SHIPPED = (Path(__file__).parent.parent / "config.toml").read_text(encoding="utf-8")
@@ -143,6 +143,7 @@ def paths(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
         yield from paths(below, (*path, part))
 
 
+@settings(deadline=None)
 @given(documents())
 def test_every_key_of_any_document_has_the_line_it_is_written_in(text: str) -> None:
     written = text.split("\n")
@@ -167,6 +168,7 @@ def read(text: str) -> None:
         assert all(len(message.splitlines()) == 1 for message in error.messages)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 @example("\ufeff[kafka]")
 @example("a" + ".a" * 5000 + " = 1")
@@ -181,11 +183,13 @@ def test_any_text_is_read_or_refused_with_a_config_error(text: str) -> None:
     read(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(SHIPPED)), st.integers(0, 40), st.text("[]{}=.\"'#\n\\ab01", max_size=10))
 def test_any_slip_of_the_finger_in_the_shipped_file_is_read_or_refused(at: int, cut: int, put: str) -> None:
     read(SHIPPED[:at] + put + SHIPPED[at + cut :])
 
 
+@settings(deadline=None)
 @given(documents())
 def test_any_document_is_read_or_refused_with_a_config_error(text: str) -> None:
     with suppress(ConfigError):

@@ -6,7 +6,7 @@ Both keep their whole state in numbers that `state()` returns and the constructo
 `DetectorSpec` takes back, so that a restart is invisible.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from driftd.reference.panes import Pane, Place
 
 OptionValue: TypeAlias = bool | int | float | str
 DetectorState: TypeAlias = dict[str, object]
@@ -60,6 +61,14 @@ class Detection:
     length: int
 
 
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The false-alarm budget as a detector needs it: at most `false_alarms` in `looks` panes."""
+
+    looks: float
+    false_alarms: float
+
+
 class ValueDetector(Protocol):
     """Watches one signal, value by value."""
 
@@ -72,6 +81,51 @@ class ValueDetector(Protocol):
 
     def state(self) -> DetectorState:
         """All that is needed to go on exactly like this detector."""
+        ...
+
+
+class Effect(StrEnum):
+    """What about a signal is not as in the reference."""
+
+    SHIFT = "shift"
+    """Its values are distributed otherwise."""
+    MISSING = "missing"
+    """It is missing more, or less, often."""
+    UNSEEN = "unseen"
+    """It takes levels that the reference never saw."""
+    OUTSIDE = "outside"
+    """Its numbers lie far outside the reference's range, as after a change of unit."""
+    INVALID = "invalid"
+    """Its values are of the wrong type or not finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A detector's statement about one signal.
+
+    `strength` is how many times the detector's own limit was reached (>= 1), `share` the share of events
+    that the effect touches, `onset` where the change began as far as the detector can tell, `recent_mean` the mean
+    since then where it is known apart from the panes.
+    """
+
+    signal: str
+    effect: Effect
+    detector: str
+    strength: float
+    share: float
+    onset: Place
+    recent_mean: float | None = None
+
+
+class PaneDetector(Protocol):
+    """Watches all signals of a model at once, pane by pane."""
+
+    def update(self, window: Sequence[Pane]) -> list[Finding]:
+        """What the newest pane, the last of `window` (oldest first, bounded), leads to say."""
+        ...
+
+    def state(self) -> DetectorState:
+        """All that is needed, beside the window, to go on exactly like this detector."""
         ...
 
 

@@ -1,0 +1,260 @@
+"""Records to a batch. Rule: bytes are decoded once, by the fastest way that is sure; what it is not sure of goes on.
+
+For a model that is known: its generated struct, then the generic one, then the contract's model, which decides.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from driftd.contract.events_in import (
+    CONTROL_EVENTS, Command, Deployment, Label, Prediction, RetrainingReply, Tick,
+)  # fmt: skip
+from driftd.contract.record import Record
+from driftd.contract.rejection import RejectionReason
+from driftd.decode.columns import (
+    INVALID, Batch, LabelColumns, ModelTable, PredictionColumns, PredictionRows, columns_from_rows,
+    joined_columns, label_columns,
+)  # fmt: skip
+from driftd.decode.native import Native, native_of
+from driftd.decode.rejections import Refused, Rejection
+from driftd.decode.rows import LabelRow, PredictionRow
+from driftd.decode.schema import Schema, SignalType
+from driftd.decode.strict import check_bytes, syntax, validated
+
+__all__ = [
+    "INVALID", "Batch", "LabelColumns", "ModelTable", "PredictionColumns", "PredictionRow", "PredictionRows",
+    "columns_from_rows", "decode", "decode_control",
+]  # fmt: skip
+
+_MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
+_PREDICTION = msgspec.json.Decoder(PredictionRow).decode
+_LABEL = msgspec.json.Decoder(LabelRow).decode
+BYTES_PER_FEATURE_MIN = 5
+"""`"a":1` with its comma: no value shorter than that many bytes per feature holds too many features."""
+
+
+class Topics(Protocol):
+    """Which topics hold what."""
+
+    @property
+    def predictions(self) -> Sequence[str]: ...
+
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+
+class Limits(Protocol):
+    """What decoding is bounded by."""
+
+    @property
+    def event_bytes_max(self) -> int: ...
+
+    @property
+    def event_features_max(self) -> int: ...
+
+    @property
+    def clock_skew_max_ms(self) -> int: ...
+
+
+@dataclass(slots=True)
+class _Share:
+    """One model's share while it is being gathered. `odd` events of a known model went the slow way."""
+
+    model: str
+    native: Native | None
+    decode: Callable[[Any], Any]
+    positions: list[int] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    odd_positions: list[int] = field(default_factory=list)
+    odd: list[PredictionRow] = field(default_factory=list)
+    label_positions: list[int] = field(default_factory=list)
+    labels: list[LabelRow] = field(default_factory=list)
+
+
+def decode(records: Sequence[Record], topics: Topics, limits: Limits, schemas: Mapping[str, Schema]) -> Batch:
+    """The batch of `records` of predictions and labels; models with a schema as columns, others as rows."""
+    gatherer = _Gatherer(limits, schemas)
+    prediction_topics = frozenset(topics.predictions)
+    for position, record in enumerate(records):
+        try:
+            if record.topic in prediction_topics:
+                gatherer.prediction(position, record)
+            else:
+                gatherer.label(position, record)
+        except Refused as refused:
+            gatherer.rejected.append(refused.at(position))
+    return Batch(
+        {model: _table(share, schemas.get(model)) for model, share in gatherer.shares.items()}, gatherer.rejected
+    )
+
+
+def decode_control(record: Record, limits: Limits) -> Deployment | RetrainingReply | Command | Tick | Rejection:
+    """The event of a control record, or why it is none (at position 0)."""
+    try:
+        loose = syntax(record.value, limits.event_bytes_max)
+        if loose.specversion is not msgspec.UNSET and loose.data is not msgspec.UNSET:
+            loose = syntax(bytes(loose.data), limits.event_bytes_max)
+        event = CONTROL_EVENTS.get(loose.type) if isinstance(loose.type, str) else None
+        if event is None:
+            known = ", ".join(CONTROL_EVENTS)
+            raise Refused(RejectionReason.UNKNOWN_EVENT_TYPE, f"type should be one of {known}")
+        accepted = validated(loose, event, limits.event_features_max)
+        _check_time(accepted.at_ms, record, limits, getattr(accepted, "model", None))
+    except Refused as refused:
+        return refused.at(0)
+    return accepted
+
+
+class _Gatherer:
+    """Decodes record by record into shares by model."""
+
+    def __init__(self, limits: Limits, schemas: Mapping[str, Schema]) -> None:
+        self.limits = limits
+        self.schemas = schemas
+        self.shares: dict[str, _Share] = {}
+        self.hinted: dict[bytes, _Share] = {}
+        self.last: _Share | None = None
+        self.needle = b"\x00"
+        self.rejected: list[Rejection] = []
+        self.bytes_max = limits.event_bytes_max
+        self.fast_bytes_max = min(self.bytes_max, limits.event_features_max * BYTES_PER_FEATURE_MIN)
+        self.skew_max_ms = limits.clock_skew_max_ms
+
+    def prediction(self, position: int, record: Record) -> None:
+        """Take a record of a predictions topic. Raises Refused."""
+        value = record.value
+        if value is None or len(value) > self.fast_bytes_max or not value.isascii():
+            value = check_bytes(value, self.bytes_max)
+        share = self.last if self.needle in value else self._hinted(value)
+        if share is not None and len(value) <= self.fast_bytes_max:
+            try:
+                event = share.decode(value)
+            except (msgspec.MsgspecError, RecursionError, ValueError):
+                pass
+            else:
+                if event.model == share.model:
+                    if event.at_ms > record.timestamp_ms + self.skew_max_ms:
+                        _check_time(event.at_ms, record, self.limits, event.model)
+                    share.positions.append(position)
+                    share.events.append(event)
+                    return
+        self._odd(position, record, self._row(value))
+
+    def label(self, position: int, record: Record) -> None:
+        """Take a record of a labels topic. Raises Refused."""
+        value = check_bytes(record.value, self.bytes_max)
+        try:
+            row = _LABEL(value)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            loose = syntax(value, self.bytes_max)
+            if _is_envelope(loose):
+                loose = syntax(bytes(loose.data), self.bytes_max)
+            accepted = validated(loose, Label, self.limits.event_features_max)
+            row = LabelRow(**{name: getattr(accepted, name) for name in LabelRow.__struct_fields__})
+        _check_time(row.at_ms, record, self.limits, row.model)
+        share = self._share(row.model)
+        share.label_positions.append(position)
+        share.labels.append(row)
+
+    def _row(self, value: bytes) -> PredictionRow:
+        """The event of `value` as a generic row, by the contract where the fast way is not sure."""
+        try:
+            if len(value) <= self.fast_bytes_max:
+                return _PREDICTION(value)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            pass
+        loose = syntax(value, self.bytes_max)
+        if _is_envelope(loose):
+            return self._row(bytes(loose.data))
+        accepted = validated(loose, Prediction, self.limits.event_features_max)
+        return PredictionRow(**{name: getattr(accepted, name) for name in PredictionRow.__struct_fields__})
+
+    def _odd(self, position: int, record: Record, row: PredictionRow) -> None:
+        _check_time(row.at_ms, record, self.limits, row.model)
+        share = self._share(row.model)
+        if share.native is None:
+            share.positions.append(position)
+            share.events.append(row)
+        else:
+            share.odd_positions.append(position)
+            share.odd.append(row)
+
+    def _hinted(self, value: bytes) -> _Share | None:
+        """The share of the known model that `value` seems to be of; the next value is tried with it first."""
+        hint = _MODEL.search(value)
+        if hint is None:
+            return None
+        name = hint.group(1)
+        share = self.hinted.get(name)
+        if share is None and (model := name.decode(errors="replace")) in self.schemas:
+            share = self.hinted[name] = self._share(model)
+        if share is not None:
+            self.last, self.needle = share, hint.group(0)
+        return share
+
+    def _share(self, model: str) -> _Share:
+        share = self.shares.get(model)
+        if share is None:
+            schema = self.schemas.get(model)
+            native = None if schema is None else native_of(schema)
+            share = self.shares[model] = _Share(model, native, _PREDICTION if native is None else native.decode)
+        return share
+
+
+def _is_envelope(loose: Any) -> bool:
+    """Whether a CloudEvent was sent in structured form: its data is the event."""
+    return (
+        loose.specversion is not msgspec.UNSET
+        and loose.data is not msgspec.UNSET
+        and loose.prediction_id is msgspec.UNSET
+    )
+
+
+def _check_time(at_ms: int, record: Record, limits: Limits, model: str | None) -> None:
+    ahead_ms = at_ms - record.timestamp_ms
+    if record.timestamp_ms >= 0 and ahead_ms > limits.clock_skew_max_ms:
+        detail = (
+            f"at_ms is {ahead_ms} ms after the record's timestamp; limits.clock_skew_max_ms is "
+            f"{limits.clock_skew_max_ms}. Is at_ms in milliseconds?"
+        )
+        raise Refused(RejectionReason.EVENT_TIME_IN_FUTURE, detail, model)
+
+
+def _table(share: _Share, schema: Schema | None) -> ModelTable:
+    labels = label_columns(share.label_positions, share.labels) if share.labels else None
+    positions = np.array(share.positions, np.int64)
+    if share.native is None or schema is None:
+        rows = PredictionRows(positions, share.events) if share.events else None
+        return ModelTable(rows, labels)
+    columns = _native_columns(share.native, positions, share.events, schema) if share.events else None
+    if share.odd:
+        slow = columns_from_rows(PredictionRows(np.array(share.odd_positions, np.int64), share.odd), schema)
+        columns = slow if columns is None else joined_columns(columns, slow)
+    return ModelTable(columns, labels)
+
+
+def _native_columns(
+    native: Native, positions: Any, events: Sequence[Any], schema: Schema
+) -> PredictionColumns:
+    features = native.columns(events)
+    first = native.number_features
+    categories: list[Sequence[object]] = list(features[first : first + native.category_features])
+    predictions = [event.prediction for event in events]
+    if native.prediction_type is SignalType.CATEGORY:
+        categories.append(
+            [value if value is None or isinstance(value, str) else INVALID for value in predictions]
+        )
+    return PredictionColumns(
+        positions,
+        [event.prediction_id for event in events],
+        np.array([event.at_ms for event in events], np.int64),
+        [event.model_version for event in events],
+        predictions,
+        native.numbers(events, features),
+        categories,
+    )

@@ -1,0 +1,258 @@
+"""Distance of a window of panes to the reference: PSI, Jensen-Shannon, Kolmogorov-Smirnov; and plain shares.
+
+A distance is a finding where it is large (an effect worth talking about) *and* larger than chance makes it:
+the limit grows with the shortness of window and reference and with the inflation measured on the reference,
+and is set so that all looks at all signals together raise about `false_alarms` in the budget's time.
+
+Sources: Population Stability Index as twice the symmetrised Kullback-Leibler divergence, asymptotically
+chi-square (Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020);
+Lin, "Divergence measures based on the Shannon entropy", 1991; the two-sample Kolmogorov-Smirnov bound
+by Smirnov's asymptotic tail 2 exp(-2 x^2).
+"""
+
+from collections.abc import Mapping, Sequence
+from math import log, sqrt
+from statistics import NormalDist
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.detectors.base import Chance, DetectorState, Effect, Finding, Option, OptionValue
+from driftd.reference.layout import COARSE
+from driftd.reference.panes import Pane, Place, merged
+from driftd.reference.profile import PSEUDO_COUNT, Profile
+
+NAME: Final = "distance"
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    "psi_min": Option(0.1, "smallest Population Stability Index that is a finding", 0.0, 100.0),
+    "js_min": Option(0.1, "smallest Jensen-Shannon distance (base 2, 0 to 1) that is a finding", 0.0, 1.0),
+    "ks_min": Option(0.1, "smallest Kolmogorov-Smirnov distance (0 to 1) that is a finding", 0.0, 1.0),
+    "missing_min": Option(0.02, "smallest change of the share of missing values that is a finding", 0.0, 1.0),
+    "unseen_min": Option(0.01, "smallest share of unseen levels that is a finding", 0.0, 1.0),
+    "outside_min": Option(0.01, "smallest share of numbers outside the reference's range that is a finding", 0.0, 1.0),
+}  # fmt: skip
+
+TESTS_PER_SIGNAL: Final = 4
+P_VALUE_MIN: Final = 1e-15
+COUNT_MIN: Final = 5
+"""Unseen levels or outside values fewer than these in a window are no finding: one typing error is no drift."""
+
+
+class DistanceDetector:
+    """Compares the window of the latest panes with the reference, all signals at once."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        signals: Sequence[int],
+        options: Mapping[str, OptionValue],
+        chance: Chance,
+        state: DetectorState | None = None,
+    ) -> None:
+        """Watch the `signals` (indices) of `profile`; go on from `state` where there is one."""
+        self.profile = profile
+        self.watched = np.zeros(len(profile.schema.signals), bool)
+        self.watched[list(signals)] = True
+        self.least = {name: float(options.get(name, option.default)) for name, option in OPTIONS.items()}
+        tests = max(chance.looks, 1.0) * max(len(signals), 1) * TESTS_PER_SIGNAL
+        self.p_value = min(0.05, max(P_VALUE_MIN, chance.false_alarms / tests))
+        stored = cast("list[tuple[str, int, int, str, int, int]]", (state or {}).get("onsets", []))
+        self.onsets = {
+            (Effect(effect), s): Place(at_ms, topic, partition, offset)
+            for effect, s, at_ms, topic, partition, offset in stored
+        }
+        self.number = np.array([levels is None for levels in profile.levels])
+        reference_valid = profile.coarse_counts * profile.possible
+        self.reference_valid = reference_valid.sum(axis=1)
+        self.cumulative = np.cumsum(_in_order(profile.probabilities), axis=1)
+        freedom = np.maximum(profile.possible.sum(axis=1) - 1, 1)
+        self.chi_square = np.array([chi_square_limit(int(k), self.p_value) for k in freedom])
+        self.reference_missing = profile.coarse_counts[:, COARSE.missing]
+
+    def update(self, window: Sequence[Pane]) -> list[Finding]:
+        """Findings of the window's panes together, strongest first; none while the window holds one pane."""
+        if len(window) < 2:
+            return []
+        strengths, shares = self._strengths(merged(window))
+        raised = [
+            (effect, int(s)) for effect in strengths for s in np.flatnonzero((strengths[effect] >= 1) & self.watched)
+        ]
+        # an onset is worked out once, when the finding is new: the window forgets it later
+        self.onsets = {
+            (effect, s): self.onsets.get((effect, s)) or window[self._onset(window, s, effect)].first
+            for effect, s in raised
+        }
+        findings = [
+            Finding(
+                self.profile.schema.signals[s].name,
+                effect,
+                NAME,
+                float(strengths[effect][s]),
+                float(shares[effect][s]),
+                self.onsets[effect, s],
+            )
+            for effect, s in raised
+        ]
+        return sorted(findings, key=lambda finding: (-finding.strength, finding.signal, finding.effect))
+
+    def state(self) -> DetectorState:
+        """The onsets of what is being found at present: [effect, signal, at_ms, topic, partition, offset]."""
+        return {
+            "onsets": [
+                [effect.value, s, place.at_ms, place.topic, place.partition, place.offset]
+                for (effect, s), place in sorted(self.onsets.items())
+            ]
+        }
+
+    def _strengths(
+        self, pane: Pane
+    ) -> tuple[dict[Effect, NDArray[np.float64]], dict[Effect, NDArray[np.float64]]]:
+        """Per effect and signal (s,): how many times its limit is reached, and the share of events touched."""
+        counts, events = pane.counts, max(pane.events, 1)
+        valid = np.where(self.profile.possible, counts, 0).sum(axis=1)
+        missing = counts[:, COARSE.missing]
+        outside = counts[:, COARSE.below] + counts[:, COARSE.above]
+        outside_share = outside / np.maximum(valid, 1)
+        enough = outside >= COUNT_MIN
+        unseen_strength = np.where(enough & ~self.number, _ratio(outside_share, self.least["unseen_min"]), 0.0)
+        outside_strength = np.where(enough & self.number, _ratio(outside_share, self.least["outside_min"]), 0.0)
+        unbounded = np.array([levels is not None and levels.unbounded for levels in self.profile.levels])
+        unseen_strength[unbounded] = 0.0
+        missing_strength, missing_share = self._missing(missing, events)
+        invalid_share = counts[:, COARSE.invalid] / events
+        shift, distance = self._shift(counts, valid)
+        # what the quality of the data explains is not drift as well
+        shift = np.where((unseen_strength >= 1) | (outside_strength >= 1), 0.0, shift)
+        return {
+            Effect.SHIFT: shift,
+            Effect.MISSING: missing_strength,
+            Effect.UNSEEN: unseen_strength,
+            Effect.OUTSIDE: outside_strength,
+            Effect.INVALID: np.where(counts[:, COARSE.invalid] > 0, np.maximum(invalid_share * 100, 1.0), 0.0),
+        }, {
+            Effect.SHIFT: distance,
+            Effect.MISSING: missing_share,
+            Effect.UNSEEN: outside_share,
+            Effect.OUTSIDE: outside_share,
+            Effect.INVALID: invalid_share,
+        }
+
+    def _shift(
+        self, counts: NDArray[np.int64], valid: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        psi, js, ks = distances(counts, self.profile, self.cumulative)
+        noise = self.profile.inflation * (
+            1 / np.maximum(valid, 1) + 1 / np.maximum(self.reference_valid, 1)
+        )
+        chance = self.chi_square * noise
+        ks_chance = np.sqrt(noise * log(2 / self.p_value) / 2)
+        strength = np.maximum(
+            np.minimum(_ratio(psi, self.least["psi_min"]), psi / chance),
+            # 8 JS (in nats) is PSI to the leading order, so it has the same limit
+            np.minimum(_ratio(js, self.least["js_min"]), js**2 * 8 * log(2) / chance),
+        )
+        by_order = np.minimum(_ratio(ks, self.least["ks_min"]), ks / ks_chance)
+        strength = np.maximum(strength, np.where(self.number, by_order, 0.0))
+        usable = (valid > 0) & (self.reference_valid > 0)
+        return np.where(usable, strength, 0.0), np.where(usable, js, 0.0)
+
+    def _missing(
+        self, missing: NDArray[np.int64], events: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        reference = self.profile.events
+        before, after = self.reference_missing / reference, missing / events
+        pooled = (self.reference_missing + missing + PSEUDO_COUNT) / (reference + events + 2 * PSEUDO_COUNT)
+        variance = self.profile.missing_inflation * pooled * (1 - pooled) * (1 / reference + 1 / events)
+        limit = -NormalDist().inv_cdf(self.p_value / 2) * np.sqrt(variance)
+        change = np.abs(after - before)
+        return np.minimum(_ratio(change, self.least["missing_min"]), change / limit), change
+
+    def _onset(self, window: Sequence[Pane], signal: int, effect: Effect) -> int:
+        """Index of the pane with which the change began: the split whose end speaks loudest against the reference.
+
+        The statistic is the log likelihood ratio of the panes from a split on against the reference.
+        """
+        selected = self._selected(effect, signal)
+        expected = np.maximum(self._expected(effect, signal), 1e-9)
+        best, loudest = len(window) - 1, -np.inf
+        counts = np.zeros(COARSE.width, np.int64)
+        for index in range(len(window) - 1, -1, -1):
+            counts = counts + window[index].counts[signal]
+            seen = np.add.reduceat(counts[selected[0]], selected[1])
+            share = seen / max(int(seen.sum()), 1)
+            found = seen > 0
+            loudness = float((seen[found] * np.log(share[found] / expected[found])).sum())
+            if loudness > loudest:
+                best, loudest = index, loudness
+        return best
+
+    def _selected(self, effect: Effect, signal: int) -> tuple[list[int], list[int]]:
+        """The bins to look at, in groups: their order, and where each group starts in it."""
+        every = list(range(COARSE.width))
+        if effect is Effect.SHIFT:
+            bins = np.flatnonzero(self.profile.possible[signal]).tolist()
+            return bins, list(range(len(bins)))
+        special = {
+            Effect.MISSING: [COARSE.missing],
+            Effect.INVALID: [COARSE.invalid],
+            Effect.UNSEEN: [COARSE.below],
+            Effect.OUTSIDE: [COARSE.below, COARSE.above],
+        }[effect]
+        return special + [bin_ for bin_ in every if bin_ not in special], [0, len(special)]
+
+    def _expected(self, effect: Effect, signal: int) -> NDArray[np.float64]:
+        """The reference's probability of each group of `_selected`."""
+        order, starts = self._selected(effect, signal)
+        if effect is Effect.SHIFT:
+            return self.profile.probabilities[signal][order]
+        counts = self.profile.coarse_counts[signal][order]
+        grouped = np.add.reduceat(counts, starts) + PSEUDO_COUNT
+        shares: NDArray[np.float64] = grouped / grouped.sum()
+        return shares
+
+
+def distances(
+    counts: NDArray[np.int64], profile: Profile, cumulative: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """PSI, Jensen-Shannon distance (base 2) and KS distance of coarse `counts` (s, 20): (s,) each.
+
+    `cumulative` (s, 20) are the reference's cumulative probabilities in the order of the values. Missing and
+    invalid values are left out; an empty bin counts as half an event, so nothing is infinite.
+    """
+    possible, reference = profile.possible, profile.probabilities
+    smooth = (counts + PSEUDO_COUNT * (counts == 0)) * possible
+    shares = smooth / np.maximum(smooth.sum(axis=1, keepdims=True), 1e-12)
+    safe_shares, safe_reference = np.where(possible, shares, 1.0), np.where(possible, reference, 1.0)
+    psi = ((shares - reference) * np.log(safe_shares / safe_reference)).sum(axis=1)
+    middle = (safe_shares + safe_reference) / 2
+    js_bits = (
+        (shares * np.log2(safe_shares / middle)).sum(axis=1) + (reference * np.log2(safe_reference / middle)).sum(axis=1)
+    ) / 2
+    exact = counts * possible
+    exact_shares = exact / np.maximum(exact.sum(axis=1, keepdims=True), 1)
+    ks = np.abs(np.cumsum(_in_order(exact_shares), axis=1) - cumulative).max(axis=1)
+    return psi, np.sqrt(np.maximum(js_bits, 0.0)), ks
+
+
+def _in_order(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns in the order of the values: below the range first, above it last; the rest left out."""
+    order = [COARSE.below, *range(COARSE.values), COARSE.above]
+    return rows[:, order]
+
+
+def _ratio(value: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    return value / least if least > 0 else np.full_like(value, np.inf)
+
+
+def chi_square_limit(freedom: int, p_value: float) -> float:
+    """The value that chi-square with `freedom` degrees exceeds with probability `p_value`.
+
+    Wilson and Hilferty, "The distribution of chi-square", 1931: accurate to a per cent far into the tail.
+
+    >>> round(chi_square_limit(10, 0.05), 1)
+    18.3
+    """
+    spread = 2 / (9 * freedom)
+    return float(freedom * max(1 - spread - NormalDist().inv_cdf(p_value) * sqrt(spread), 0.0) ** 3)

@@ -1,0 +1,45 @@
+"""The one list of detectors. To add a detector, write its file and add its line to DETECTORS."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from driftd.detectors import distances, river_drift
+from driftd.detectors.base import Chance, DetectorState, Family, Option, OptionValue, PaneDetector, ValueBuilder
+from driftd.reference.profile import Profile
+
+PaneBuilder: TypeAlias = Callable[
+    [Profile, Sequence[int], Mapping[str, OptionValue], Chance, DetectorState | None], PaneDetector
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """A detector by name: how it is fed, what may be tuned, and what builds it.
+
+    Exactly one of `build_panes` and `build_values` is set, as `family` says. `binary`: it takes 0 and 1 only.
+    """
+
+    name: str
+    family: Family
+    options: Mapping[str, Option]
+    build_panes: PaneBuilder | None = None
+    build_values: ValueBuilder | None = None
+    binary: bool = False
+
+
+DETECTORS: Mapping[str, DetectorSpec] = {
+    distances.NAME: DetectorSpec(
+        distances.NAME, Family.PANES, distances.OPTIONS, build_panes=distances.DistanceDetector
+    ),
+} | {
+    name: DetectorSpec(
+        name,
+        Family.VALUES,
+        options,
+        build_values=partial(river_drift.build_river, name),
+        binary=name in river_drift.BINARY,
+    )
+    for name, options in river_drift.RIVER_OPTIONS.items()
+}

@@ -1,0 +1,232 @@
+"""The join of labels with predictions, by prediction id. Rule: bounded by count and by time; what leaves unjoined is counted.
+
+Predictions are held in segments, in order of arrival; a label finds its prediction by the hash of its id. What
+was joined is handed out in prediction order: a joined pair waits while an earlier prediction has no label
+yet, but no more than `reorder_max` pairs wait, so that missing labels cannot hold up the others for ever.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from driftd.config import Labels
+from driftd.reference.panes import Place
+
+SEGMENT_PREDICTIONS = 256
+"""Predictions per segment: a segment is what a commit writes again when one of its predictions was joined."""
+
+LabelValue: TypeAlias = str | bool | int | float
+PredictionValue: TypeAlias = str | bool | int | float | None
+
+
+@dataclass(slots=True)
+class Segment:
+    """Consecutive predictions. `first` is the number of the first one; lists run in parallel."""
+
+    first: int
+    keys: list[int] = field(default_factory=list)
+    at_ms: list[int] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    predictions: list[PredictionValue] = field(default_factory=list)
+    scores: list[Sequence[float] | None] = field(default_factory=list)
+    joined: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyLabel:
+    """A label that came before its prediction."""
+
+    label: LabelValue
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pair:
+    """A joined prediction and label; `number` is the prediction's place in the order of predictions."""
+
+    number: int
+    place: Place = field(compare=False)
+    prediction: PredictionValue = field(compare=False)
+    scores: Mapping[str, float] | None = field(compare=False)
+    label: LabelValue = field(compare=False)
+
+
+@dataclass(slots=True)
+class JoinCounts:
+    """What the join counted since it was last asked."""
+
+    labels_joined: int = 0
+    labels_repeated: int = 0
+    early_labels_evicted: int = 0
+    predictions_unlabelled_evicted: int = 0
+    predictions_repeated: int = 0
+    out_of_order: int = 0
+
+
+class Join:
+    """Predictions that wait for labels, labels that wait for predictions, and pairs that wait for their turn."""
+
+    def __init__(self, settings: Labels) -> None:
+        self.settings = settings
+        self.segments: deque[Segment] = deque()
+        self.number_of_key: dict[int, int] = {}
+        self.early: dict[int, EarlyLabel] = {}
+        self.ready: list[Pair] = []
+        self.sources: list[tuple[str, int]] = []
+        self._index_of_source: dict[tuple[str, int], int] = {}
+        self.classes: tuple[str, ...] = ()
+        self.next_number = 0
+        self.oldest_open = 0
+        self.last_released = -1
+        self.clock_ms = 0
+        self.counts = JoinCounts()
+        self.dirty: set[int] = set()
+        self.dropped: set[int] = set()
+
+    def predict(
+        self,
+        key: int,
+        at_ms: int,
+        source: tuple[str, int],
+        offset: int,
+        prediction: PredictionValue,
+        scores: Sequence[float] | None,
+    ) -> bool:
+        """Hold a prediction; False, and nothing held, where its id is held already."""
+        if key in self.number_of_key:
+            self.counts.predictions_repeated += 1
+            return False
+        number = self.next_number
+        self.next_number = number + 1
+        if not self.segments or len(self.segments[-1].keys) >= SEGMENT_PREDICTIONS:
+            self.segments.append(Segment(number))
+            self._evict()
+        segment = self.segments[-1]
+        segment.keys.append(key)
+        segment.at_ms.append(at_ms)
+        segment.sources.append(self.source_index(source))
+        segment.offsets.append(offset)
+        segment.predictions.append(prediction)
+        segment.scores.append(scores)
+        segment.joined.append(0)
+        self.number_of_key[key] = number
+        self.dirty.add(segment.first)
+        if at_ms > self.clock_ms:
+            self.clock_ms = at_ms
+        if self.early and (early := self.early.pop(key, None)) is not None:
+            self._join(number, early.label)
+        return True
+
+    def label(self, key: int, label: LabelValue, at_ms: int) -> None:
+        """Join a label with its prediction, or hold it until the prediction comes."""
+        self.clock_ms = max(self.clock_ms, at_ms)
+        number = self.number_of_key.get(key)
+        if number is not None:
+            self._join(number, label)
+            return
+        if key in self.early:
+            self.counts.labels_repeated += 1
+        elif len(self.early) >= self.settings.waiting_labels_max:
+            del self.early[next(iter(self.early))]
+            self.counts.early_labels_evicted += 1
+        self.early[key] = EarlyLabel(label, at_ms)
+
+    def release(self) -> list[Pair]:
+        """The pairs whose turn has come, in prediction order as far as labels allow."""
+        if not self.ready:
+            return []
+        self._advance()
+        released: list[Pair] = []
+        while self.ready and (
+            self.ready[0].number < self.oldest_open or len(self.ready) > self.settings.reorder_max
+        ):
+            pair = heapq.heappop(self.ready)
+            if pair.number < self.last_released:
+                self.counts.out_of_order += 1
+            self.last_released = max(self.last_released, pair.number)
+            released.append(pair)
+        return released
+
+    @property
+    def waiting_predictions(self) -> int:
+        """Predictions held, joined ones included until they are too old."""
+        return len(self.number_of_key)
+
+    def restart(self) -> None:
+        """A new version: predictions of the old one and what became of them are let go, early labels are kept."""
+        self.counts.predictions_unlabelled_evicted += sum(s.joined.count(0) for s in self.segments)
+        self.dropped |= {segment.first for segment in self.segments}
+        self.dirty.clear()
+        self.segments.clear()
+        self.number_of_key.clear()
+        self.ready.clear()
+        self.classes = ()
+        self.oldest_open = self.next_number
+
+    def _join(self, number: int, label: LabelValue) -> None:
+        segment = self._segment_of(number)
+        index = number - segment.first
+        if segment.joined[index]:
+            self.counts.labels_repeated += 1
+            return
+        segment.joined[index] = 1
+        self.dirty.add(segment.first)
+        self.counts.labels_joined += 1
+        topic, partition = self.sources[segment.sources[index]]
+        place = Place(segment.at_ms[index], topic, partition, segment.offsets[index])
+        scores = segment.scores[index]
+        named = None if scores is None else dict(zip(self.classes, scores, strict=True))
+        pair = Pair(number, place, segment.predictions[index], named, label)
+        heapq.heappush(self.ready, pair)
+
+    def _segment_of(self, number: int) -> Segment:
+        # every segment but the last is full, so the place of a number follows from the first number held
+        first = self.segments[0].first
+        return self.segments[(number - first) // SEGMENT_PREDICTIONS]
+
+    def _advance(self) -> None:
+        """Move `oldest_open` to the oldest prediction that is still without a label."""
+        while self.oldest_open < self.next_number:
+            if self.oldest_open < self.segments[0].first:
+                self.oldest_open = self.segments[0].first
+                continue
+            segment = self._segment_of(self.oldest_open)
+            try:
+                self.oldest_open = segment.first + segment.joined.index(0, self.oldest_open - segment.first)
+                return
+            except ValueError:
+                self.oldest_open = segment.first + len(segment.joined)
+
+    def _evict(self) -> None:
+        """Drop whole segments that are too many or too old. Called as a segment begins: so on the same events always."""
+        most = max(self.settings.waiting_predictions_max // SEGMENT_PREDICTIONS, 1) + 1
+        oldest_ms = self.clock_ms - self.settings.join_window_ms
+        while len(self.segments) > 1 and (
+            len(self.segments) > most or max(self.segments[0].at_ms) < oldest_ms
+        ):
+            segment = self.segments.popleft()
+            for key in segment.keys:
+                del self.number_of_key[key]
+            self.counts.predictions_unlabelled_evicted += segment.joined.count(0)
+            self.dirty.discard(segment.first)
+            self.dropped.add(segment.first)
+        while self.early:
+            key, early = next(iter(self.early.items()))
+            if early.at_ms >= oldest_ms:
+                break
+            del self.early[key]
+            self.counts.early_labels_evicted += 1
+
+    def source_index(self, source: tuple[str, int]) -> int:
+        """The number by which the join knows the partition `source`."""
+        index = self._index_of_source.get(source)
+        if index is None:
+            index = self._index_of_source[source] = len(self.sources)
+            self.sources.append(source)
+        return index
+
+

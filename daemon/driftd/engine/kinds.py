@@ -1,0 +1,95 @@
+"""What a finding is about, how bad it is, and where to go back to. Rule: these tables and nothing else decide it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from driftd.detectors.base import Effect, Finding
+
+
+class Kind(StrEnum):
+    """The kinds of incident."""
+
+    DATA_DRIFT = "data_drift"
+    CONCEPT_DRIFT = "concept_drift"
+    PERFORMANCE = "performance"
+    DATA_QUALITY = "data_quality"
+    LABEL_QUALITY = "label_quality"
+    OPERATIONS = "operations"
+    SILENCE = "silence"
+
+
+class Severity(StrEnum):
+    """How urgent an incident is, in rising order."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for the least urgent."""
+        return list(Severity).index(self)
+
+
+class Stage(StrEnum):
+    """The stage of the life cycle to go back to."""
+
+    DATA = "data"
+    LABELS = "labels"
+    MODELING = "modeling"
+    DEPLOYMENT = "deployment"
+
+
+STAGES: Final[Mapping[Kind, Stage]] = {
+    Kind.DATA_DRIFT: Stage.DATA,
+    Kind.CONCEPT_DRIFT: Stage.MODELING,
+    Kind.PERFORMANCE: Stage.DATA,
+    Kind.DATA_QUALITY: Stage.DATA,
+    Kind.LABEL_QUALITY: Stage.LABELS,
+    Kind.OPERATIONS: Stage.DEPLOYMENT,
+    Kind.SILENCE: Stage.DEPLOYMENT,
+}
+"""`performance` is a loss while the inputs moved too, so new data is what is missing; `concept_drift` is a loss
+while the inputs stayed, so the same inputs want another model."""
+
+SEVERITIES: Final[Mapping[Kind, Severity]] = {
+    Kind.DATA_DRIFT: Severity.WARNING,
+    Kind.CONCEPT_DRIFT: Severity.CRITICAL,
+    Kind.PERFORMANCE: Severity.CRITICAL,
+    Kind.DATA_QUALITY: Severity.WARNING,
+    Kind.LABEL_QUALITY: Severity.WARNING,
+    Kind.OPERATIONS: Severity.WARNING,
+    Kind.SILENCE: Severity.WARNING,
+}
+
+QUALITY_INFO_BELOW: Final = 0.01
+QUALITY_CRITICAL_FROM: Final = 0.5
+"""Bad values in fewer than 1 % of the events inform, in half of them and more are critical."""
+
+QUALITY_EFFECTS: Final = frozenset({Effect.MISSING, Effect.UNSEEN, Effect.OUTSIDE, Effect.INVALID})
+OPERATIONS_SIGNALS: Final = frozenset({"latency_ms", "failed"})
+LOSS_SIGNALS: Final = frozenset({"error", "loss"})
+LABEL_SIGNAL: Final = "label"
+
+
+def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
+    """The kind of incident that `finding` belongs to; `inputs_moved`: the inputs have an incident of their own."""
+    if finding.signal in LOSS_SIGNALS:
+        return Kind.PERFORMANCE if inputs_moved else Kind.CONCEPT_DRIFT
+    if finding.signal == LABEL_SIGNAL:
+        return Kind.LABEL_QUALITY
+    if finding.signal in OPERATIONS_SIGNALS:
+        return Kind.OPERATIONS
+    return Kind.DATA_QUALITY if finding.effect in QUALITY_EFFECTS else Kind.DATA_DRIFT
+
+
+def severity_of(kind: Kind, finding: Finding, performance_lost: bool) -> Severity:
+    """How urgent `finding` makes its incident. Drift of the data is critical once performance is lost too."""
+    if kind is Kind.DATA_QUALITY:
+        if finding.share < QUALITY_INFO_BELOW:
+            return Severity.INFO
+        return Severity.CRITICAL if finding.share >= QUALITY_CRITICAL_FROM else Severity.WARNING
+    if kind is Kind.DATA_DRIFT and performance_lost:
+        return Severity.CRITICAL
+    return SEVERITIES[kind]

@@ -1,0 +1,274 @@
+"""The monitor of one model. Rule: models never look at each other, so each takes its whole share of a batch at once.
+
+In order: predictions and labels are joined, kept predictions feed the inputs, joined pairs feed the outcomes; then
+what both streams have to say is put in the order of the records that decided it, and incidents live by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from driftd.config import Limits, ModelSettings
+from driftd.contract.record import Record
+from driftd.decode.batch import (
+    LabelColumns, ModelTable, PredictionColumns, PredictionRow, PredictionRows, columns_from_rows,
+)  # fmt: skip
+from driftd.decode.schema import Schema, SignalType
+from driftd.engine.incidents import Change, Incidents
+from driftd.engine.join import Join, JoinCounts, Pair
+from driftd.engine.kinds import Kind
+from driftd.engine.learning import Task, learn_schema, learn_task, task_of
+from driftd.engine.outcomes import SCHEMAS, columns_of
+from driftd.engine.outputs import OutputEvent
+from driftd.engine.retraining import Retraining
+from driftd.engine.stream import Evaluation, Stream, StreamName
+from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
+from driftd.engine.telling import Teller
+from driftd.reference.build import start
+from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
+from driftd.reference.profile import Profile
+
+VERSIONS_MAX = 100
+"""So many past versions are remembered, so that their late events do not bring them back."""
+
+NOTHING = Arrivals([], [], [], [], [], [])
+
+Positioned: TypeAlias = tuple[int, OutputEvent]
+"""An output and the index, in the batch, of the record that decided it."""
+
+
+class Monitor:
+    """One model's life as driftd sees it."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ModelSettings,
+        limits: Limits,
+        profile: Profile | None = None,
+    ) -> None:
+        """Begin to watch model `name`; a `profile` from a file takes the place of learning."""
+        self.name = name
+        self.settings = settings
+        self.limits = limits
+        self.file_profile = profile
+        self.version: str | None = None
+        self.past_versions: dict[str, None] = {}
+        self.incidents = Incidents(name, settings.incidents)
+        self.retraining = Retraining(name, settings.retraining)
+        self.join = Join(settings.labels)
+        self.counters: dict[str, int] = {}
+        self.now_ms = 0
+        self.repeated: list[int] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Start to learn what is normal: for a new model, a new version, or after a reset."""
+        self.rows: list[PredictionRow] = []
+        self.row_places: list[Place] = []
+        self.schema: Schema | None = None
+        self.task: Task | None = None
+        self.pairs: list[Pair] = []
+        self.inputs = self._stream(StreamName.INPUTS)
+        self.outcomes = self._stream(StreamName.OUTCOMES)
+        self.join.restart()
+        streams = (self.inputs, self.outcomes)
+        self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
+        profile = self.file_profile
+        if profile is not None and profile.version in (None, self.version):
+            self.schema = profile.schema
+            self.task = task_of(profile.schema, self.settings.labels.task)
+            self.join.classes = self._score_classes()
+            self.inputs.watch(profile)
+
+    def _stream(self, name: StreamName) -> Stream:
+        return Stream(name, self.name, self.version, self.settings, self.limits.categories_max)
+
+    def is_new_version(self, version: str | None) -> bool:
+        """Whether an event of `version` means that a version unknown so far is at work."""
+        return version is not None and version != self.version and version not in self.past_versions
+
+    def deploy(self, version: str | None, place: Place) -> list[OutputEvent]:
+        """A new version is out: what was open is closed, and what is normal is learned anew."""
+        if self.version is not None:
+            self.past_versions[self.version] = None
+            while len(self.past_versions) > VERSIONS_MAX:
+                del self.past_versions[next(iter(self.past_versions))]
+        self.past_versions.pop(version, None)
+        self.count("deployments", 1)
+        return self._begin_anew(version, place)
+
+    def reset(self, place: Place) -> list[OutputEvent]:
+        """A person wants the same version to be learned anew."""
+        self.count("resets", 1)
+        return self._begin_anew(self.version, place)
+
+    def _begin_anew(self, version: str | None, place: Place) -> list[OutputEvent]:
+        self.now_ms = max(self.now_ms, place.at_ms)
+        events = self._told(self.incidents.close_all(), place)
+        self.retraining.deployed()
+        self.version = version
+        self.begin()
+        return events
+
+    def name_version(self, version: str) -> None:
+        """The version that was running unnamed now names itself."""
+        self.version = self.teller.version = self.inputs.version = self.outcomes.version = version
+
+    def resolve(self, kinds: Sequence[Kind], place: Place) -> list[OutputEvent]:
+        """A person resolves the open incidents of `kinds`."""
+        self.now_ms = max(self.now_ms, place.at_ms)
+        return self._told(self.incidents.resolve(kinds), place)
+
+    def tick(self, place: Place) -> list[OutputEvent]:
+        """Time has passed."""
+        self.now_ms = max(self.now_ms, place.at_ms)
+        return self._request(place)
+
+    def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
+        """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
+        self.repeated = []
+        evaluations = self._take(table, records)
+        evaluations.sort(key=lambda item: (item[0], item[1].stream is StreamName.OUTCOMES))
+        told: list[Positioned] = []
+        for position, evaluation in evaluations:
+            told += [(position, event) for event in self._live(evaluation)]
+        return told
+
+    def count(self, name: str, number: int) -> None:
+        """Add to one of the model's counters."""
+        if number:
+            self.counters[name] = self.counters.get(name, 0) + number
+
+    def _live(self, evaluation: Evaluation) -> list[OutputEvent]:
+        place = evaluation.place
+        self.now_ms = max(self.now_ms, place.at_ms)
+        self.teller.see(evaluation.stream, evaluation.window, evaluation.unseen)
+        changes = self.incidents.step(evaluation)
+        events = self._told(changes, place)
+        return events + self._request(place) if changes or evaluation.pane_done else events
+
+    def _told(self, changes: Sequence[Change], place: Place) -> list[OutputEvent]:
+        events = [self.teller.alert(change, place) for change in changes]
+        for event in events:
+            self.count("alerts_" + event.event_type.split(".")[-2], 1)
+        return events
+
+    def _request(self, place: Place) -> list[OutputEvent]:
+        """The retraining request that begins or ends now, if one does."""
+        incidents = self.incidents.open_incidents()
+        request = self.retraining.step(incidents, place, self.now_ms)
+        if request is None:
+            return []
+        self.count(f"retraining_{request.phase.value}", 1)
+        asking = [incident for incident in incidents if incident.incident_id in request.incident_ids]
+        return [self.teller.retraining(request, asking, place)]
+
+    def _take(self, table: ModelTable, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
+        """Feed what the join keeps to both streams; evaluations with the positions of the deciding records."""
+        predictions, labels = table.predictions, table.labels
+        if isinstance(predictions, PredictionColumns):
+            return self._feed(arrivals_of_columns(predictions, self.score_rows), predictions, labels, records)
+        if predictions is None or self.schema is not None:
+            columns = None if predictions is None or self.schema is None else columns_from_rows(predictions, self.schema)
+            arrivals = NOTHING if columns is None else arrivals_of_columns(columns, self.score_rows)
+            return self._feed(arrivals, columns, labels, records)
+        # still learning: up to the event that completes it, and then the rest as columns
+        arrivals = arrivals_of_rows(predictions)
+        room = self.settings.reference.learn_events - len(self.rows)
+        taken = self._joined(arrivals, labels, records, room)
+        kept = [predictions.rows[i] for i in taken.kept]
+        positions = [arrivals.positions[i] for i in taken.kept]
+        self._learn(kept, RecordPlaces(np.array([row.at_ms for row in kept], np.int64), positions, records))
+        evaluations = self._outcomes(taken, records)
+        if self.schema is None:
+            return evaluations
+        rest = predictions.slice(taken.next_prediction, len(predictions.rows))
+        rest_labels = None if labels is None else labels.slice(taken.next_label, len(labels.prediction_ids))
+        return evaluations + self._take(ModelTable(rest, rest_labels), records)
+
+    def _feed(
+        self,
+        arrivals: Arrivals,
+        columns: PredictionColumns | None,
+        labels: LabelColumns | None,
+        records: Sequence[Record],
+    ) -> list[tuple[int, Evaluation]]:
+        learning = None if self.task is not None else self.settings.reference.learn_events - len(self.rows)
+        taken = self._joined(arrivals, labels, records, learning)
+        told = self._outcomes(taken, records)
+        if columns is None or not taken.kept:
+            return told
+        values, at_ms, positions = Columns(columns.numbers, columns.categories), columns.at_ms, arrivals.positions
+        if len(taken.kept) < len(positions):
+            values, at_ms = values.take(taken.kept), at_ms[taken.kept]
+            positions = [positions[i] for i in taken.kept]
+        evaluations = self.inputs.add(values, RecordPlaces(at_ms, positions, records))
+        return told + [(positions[evaluation.index], evaluation) for evaluation in evaluations]
+
+    def _joined(
+        self, arrivals: Arrivals, labels: LabelColumns | None, records: Sequence[Record], stop: int | None
+    ) -> Taken:
+        taken = take(self.join, arrivals, labels, records, self.past_versions.__contains__, stop)
+        self.repeated += taken.repeated
+        counts, self.join.counts = self.join.counts, JoinCounts()
+        for name in JoinCounts.__dataclass_fields__:
+            self.count(name, getattr(counts, name))
+        self.count("predictions", len(taken.kept))
+        self.count("labels", taken.next_label)
+        self.count("predictions_of_past_versions", taken.past)
+        return taken
+
+    def _learn(self, rows: Sequence[PredictionRow], places: Places) -> None:
+        """Keep the first rows; when they are enough, learn the signals from them and begin the reference."""
+        self.rows += rows
+        self.row_places += [places[i] for i in range(len(rows))]
+        if len(self.rows) < self.settings.reference.learn_events:
+            return
+        self.schema, ignored = learn_schema(self.rows, self.settings.features, self.limits)
+        self.count("features_ignored", ignored)
+        self.task = learn_task(self.rows, self.settings.labels.task)
+        self.join.classes = self._score_classes()
+        columns = columns_from_rows(PredictionRows(np.arange(len(self.rows)), self.rows), self.schema)
+        self.inputs.start(start(self.schema, columns.numbers))
+        self.inputs.add(Columns(columns.numbers, columns.categories), PlaceList(self.row_places))
+        self.rows, self.row_places = [], []
+
+    def _outcomes(self, taken: Taken, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
+        """Feed the joined pairs to the outcomes; the place of an evaluation is that of the deciding record."""
+        if self.task is None or not taken.pairs:
+            return []
+        earlier = len(self.pairs)
+        pairs, self.pairs = [*self.pairs, *taken.pairs], []
+        if self.outcomes.profile is None and self.outcomes.builder is None:
+            if len(pairs) < self.outcome_learn_events:
+                self.pairs = pairs
+                return []
+            first = columns_of(pairs[: self.outcome_learn_events], self.task)
+            self.outcomes.start(start(SCHEMAS[self.task], first.numbers))
+        places = PlaceList([pair.place for pair in pairs])
+        told: list[tuple[int, Evaluation]] = []
+        for evaluation in self.outcomes.add(columns_of(pairs, self.task), places):
+            # pairs that waited for the first bins to be fixed are part of the reference, so they decide nothing
+            decider = evaluation.index - earlier
+            record = records[taken.deciders[decider]]
+            place = Place(taken.decided_at_ms[decider], record.topic, record.partition, record.offset)
+            told.append((taken.deciders[decider], replace(evaluation, place=place)))
+        return told
+
+    @property
+    def outcome_learn_events(self) -> int:
+        """How many joined pairs fix the bins of error and loss: a quarter of their reference."""
+        return max(self.settings.labels.reference_events // 4, 1)
+
+    @property
+    def score_rows(self) -> list[int]:
+        """Rows of the scores among the numbers."""
+        names = [s.name for s in self.schema.signals if s.type is not SignalType.CATEGORY] if self.schema else []
+        return [row for row, name in enumerate(names) if name.startswith("scores.")]
+
+    def _score_classes(self) -> tuple[str, ...]:
+        signals = self.schema.signals if self.schema else ()
+        return tuple(s.name.removeprefix("scores.") for s in signals if s.name.startswith("scores."))

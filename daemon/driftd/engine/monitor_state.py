@@ -1,0 +1,170 @@
+"""A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
+
+`head` (version, incidents, requests, counters), `reference.<stream>` (a finished profile: never changes again),
+`stream.<stream>` (panes and detectors), `join` and `held.<n>` (a segment of held predictions).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from driftd.decode.batch import PredictionRow
+from driftd.engine.codec import (
+    counter_to_json, fill_counter, fill_join, incident_from_json, incident_to_json, join_to_json, pairs_from_json,
+    pairs_to_json, panes_from_json, panes_to_json, place_from_json, place_to_json, request_from_json,
+    request_to_json, segment_from_json, segment_to_json,
+)  # fmt: skip
+from driftd.engine.learning import Task
+from driftd.engine.monitor import Monitor
+from driftd.engine.stream import Stream
+from driftd.engine.watchers import watchers_for
+from driftd.reference.arrays import array_to_json, floats_from_json
+from driftd.reference.build import Builder, Cut, LevelCounter
+from driftd.reference.document import profile_from_json, profile_to_json, schema_from_json, schema_to_json
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What of a monitor is stored already, so that only what changed is written again."""
+
+    references: dict[str, object] = field(default_factory=dict)
+
+
+def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
+    """The parts of `monitor`, None for one to delete: all of them, or those that may have changed since last time."""
+    entries: dict[str, Document | None] = {"head": _head(monitor), "join": join_to_json(monitor.join)}
+    for stream in (monitor.inputs, monitor.outcomes):
+        entries[f"stream.{stream.name.value}"] = _stream(stream)
+        key = f"reference.{stream.name.value}"
+        if stream.profile is None:
+            if not whole and memory.references.pop(key, None) is not None:
+                entries[key] = None
+        elif whole or memory.references.get(key) is not stream.profile:
+            entries[key] = profile_to_json(stream.profile)
+            if not whole:
+                memory.references[key] = stream.profile
+    for segment in monitor.join.segments:
+        if whole or segment.first in monitor.join.dirty:
+            entries[f"held.{segment.first}"] = segment_to_json(segment)
+    if not whole:
+        entries |= {f"held.{first}": None for first in monitor.join.dropped}
+        monitor.join.dropped.clear()
+        monitor.join.dirty.clear()
+    return entries
+
+
+def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Memory) -> None:
+    """Put the parts of `monitor_entries` back into a new monitor.
+
+    Raises ValueError or KeyError where they do not fit together.
+    """
+    head = parts["head"]
+    monitor.version = head["version"]
+    monitor.past_versions = dict.fromkeys(head["past_versions"])
+    monitor.begin()
+    monitor.counters = dict(head["counters"])
+    monitor.now_ms = head["now_ms"]
+    monitor.schema = None if head["schema"] is None else schema_from_json(head["schema"])
+    monitor.task = None if head["task"] is None else Task(head["task"])
+    monitor.rows = msgspec.convert(head["rows"], list[PredictionRow])
+    monitor.row_places = [place_from_json(place) for place in head["row_places"]]
+    monitor.pairs = pairs_from_json(head["pairs"])
+    for document in head["incidents"]:
+        incident = incident_from_json(document)
+        monitor.incidents.current[incident.kind] = incident
+    retraining = head["retraining"]
+    monitor.retraining.current = None if retraining["current"] is None else request_from_json(retraining["current"])
+    monitor.retraining.last_requested_ms = retraining["last_requested_ms"]
+    monitor.retraining.attempts = retraining["attempts"]
+    monitor.retraining.refused = dict.fromkeys(retraining["refused"])
+    segments = [segment_from_json(parts[f"held.{first}"]) for first in parts["join"]["segments"]]
+    fill_join(monitor.join, parts["join"], segments)
+    for stream in (monitor.inputs, monitor.outcomes):
+        reference = parts.get(f"reference.{stream.name.value}")
+        _fill_stream(stream, parts[f"stream.{stream.name.value}"], reference)
+        if stream.profile is not None:
+            memory.references[f"reference.{stream.name.value}"] = stream.profile
+        monitor.teller.see(stream.name, tuple(stream.window), stream.unseen)
+
+
+def _head(monitor: Monitor) -> Document:
+    retraining = monitor.retraining
+    return {
+        "version": monitor.version,
+        "past_versions": list(monitor.past_versions),
+        "counters": dict(sorted(monitor.counters.items())),
+        "now_ms": monitor.now_ms,
+        "schema": None if monitor.schema is None else schema_to_json(monitor.schema),
+        "task": None if monitor.task is None else monitor.task.value,
+        "rows": msgspec.to_builtins(monitor.rows),
+        "row_places": [place_to_json(place) for place in monitor.row_places],
+        "pairs": pairs_to_json(monitor.pairs),
+        "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],
+        "retraining": {
+            "current": None if retraining.current is None else request_to_json(retraining.current),
+            "last_requested_ms": retraining.last_requested_ms,
+            "attempts": retraining.attempts,
+            "refused": list(retraining.refused),
+        },
+    }
+
+
+def _stream(stream: Stream) -> Document:
+    document: Document = {"unseen": stream.unseen, "window": panes_to_json(list(stream.window))}
+    if stream.builder is not None:
+        document["builder"] = _builder(stream.builder)
+    if stream.counter is not None and stream.watchers is not None:
+        document["counter"] = counter_to_json(stream.counter)
+        document["detectors"] = stream.watchers.state()
+    return document
+
+
+def _fill_stream(stream: Stream, document: Document, reference: Document | None) -> None:
+    stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
+    if "builder" in document:
+        stream.builder = _restore_builder(document["builder"], stream)
+    if reference is not None:
+        stream.watch(profile_from_json(reference))
+        if stream.profile is not None and stream.counter is not None:
+            stream.watchers = watchers_for(stream.profile, stream.settings, document["detectors"])
+            fill_counter(stream.counter, document["counter"])
+    stream.window.extend(panes_from_json(document["window"]))
+
+
+def _builder(builder: Builder) -> Document:
+    return {
+        "schema": schema_to_json(builder.cut.schema),
+        "edges": array_to_json(builder.cut.edges),
+        "center": array_to_json(builder.cut.center),
+        "quantum": array_to_json(builder.cut.quantum),
+        "levels": [[s, list(c.code_of_level), c.unbounded] for s, c in builder.levels.items()],
+        "low": array_to_json(builder.low),
+        "high": array_to_json(builder.high),
+        "counter": counter_to_json(builder.counter),
+        "panes": panes_to_json(builder.panes),
+        "events": builder.events,
+        "first_ms": builder.first_ms,
+        "last_ms": builder.last_ms,
+    }
+
+
+def _restore_builder(document: Document, stream: Stream) -> Builder:
+    cut = Cut(
+        schema_from_json(document["schema"]),
+        *(floats_from_json(document[name]) for name in ("edges", "center", "quantum")),
+    )
+    builder = Builder(cut, stream.levels_max, stream.settings.panes.events)
+    for s, names, unbounded in document["levels"]:
+        codes = {name: code for code, name in enumerate(names)}
+        builder.levels[s] = LevelCounter(stream.levels_max, codes, unbounded)
+    builder.low, builder.high = (np.array(floats_from_json(document[name])) for name in ("low", "high"))
+    fill_counter(builder.counter, document["counter"])
+    builder.panes = panes_from_json(document["panes"])
+    builder.events = document["events"]
+    builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
+    return builder

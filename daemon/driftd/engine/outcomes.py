@@ -1,0 +1,94 @@
+"""What a label tells about its prediction. Rule: what cannot be compared is invalid, never silently right or wrong."""
+
+from math import inf, isnan, log, nan
+from typing import Final
+
+import numpy as np
+
+from driftd.decode.batch import INVALID
+from driftd.decode.schema import Schema, Signal, SignalType
+from driftd.engine.join import LabelValue, Pair, PredictionValue
+from driftd.engine.learning import Task
+from driftd.reference.panes import Columns
+
+SCORE_MIN: Final = 1e-6
+"""A score of zero for what then happened is a loss of 13.8, not of infinity."""
+
+SCHEMAS: Final = {
+    Task.CLASSIFICATION: Schema(
+        (
+            Signal("error", SignalType.BOOLEAN),
+            Signal("loss", SignalType.NUMBER),
+            Signal("label", SignalType.CATEGORY),
+        )
+    ),
+    Task.REGRESSION: Schema(
+        (
+            Signal("loss", SignalType.NUMBER),
+            Signal("label", SignalType.NUMBER),
+        )
+    ),
+}
+
+
+def columns_of(pairs: list[Pair], task: Task) -> Columns:
+    """The outcome signals of joined pairs, in the order of `SCHEMAS[task]`."""
+    if task is Task.REGRESSION:
+        rows = [(absolute_error(pair.prediction, pair.label), number_or_invalid(pair.label)) for pair in pairs]
+        return Columns(np.array(rows, np.float64).reshape(len(rows), 2).T.copy(), [])
+    numbers = [(error(pair.prediction, pair.label), log_loss(pair)) for pair in pairs]
+    labels: list[object] = [class_name(pair.label) or INVALID for pair in pairs]
+    return Columns(np.array(numbers, np.float64).reshape(len(numbers), 2).T.copy(), [labels])
+
+
+def error(prediction: PredictionValue, label: LabelValue) -> float:
+    """0.0 where the label is what was predicted, 1.0 where not; NaN without a prediction, inf where they are
+    of different types.
+
+    >>> error("up", "up"), error("up", "down"), error(1, 1.0), error("1", 1)
+    (0.0, 1.0, 0.0, inf)
+    """
+    if prediction is None:
+        return nan
+    if isinstance(prediction, str) != isinstance(label, str):
+        return inf
+    return 0.0 if prediction == label else 1.0
+
+
+def log_loss(pair: Pair) -> float:
+    """Minus the logarithm of the score that was given to what then happened; NaN where there is none."""
+    if pair.scores is None:
+        return nan
+    score = pair.scores.get(class_name(pair.label))
+    if score is None or isnan(score):
+        return nan
+    if not 0 <= score <= 1:
+        return inf
+    return -log(max(score, SCORE_MIN))
+
+
+def absolute_error(prediction: PredictionValue, label: LabelValue) -> float:
+    """|prediction - label| in the unit of both; NaN without a prediction, inf where one is no number."""
+    if prediction is None:
+        return nan
+    if isinstance(prediction, str) or isinstance(label, str):
+        return inf
+    return abs(float(prediction) - float(label))
+
+
+def number_or_invalid(label: LabelValue) -> float:
+    """The label as a number, inf where it is a text."""
+    return inf if isinstance(label, str) else float(label)
+
+
+def class_name(label: LabelValue) -> str:
+    """The name of a class, as scores spell it.
+
+    >>> class_name("up"), class_name(1.0), class_name(True)
+    ('up', '1', 'true')
+    """
+    if isinstance(label, str):
+        return label
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return f"{label:g}"

@@ -1,0 +1,52 @@
+"""What can be asked of an engine at any time. Rule: plain values, nothing that changes under the reader."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from driftd.engine.monitor import Monitor
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One model. `phase` is learning, reference (is being counted) or watching; `events_missing` until watching."""
+
+    name: str
+    version: str | None
+    phase: str
+    events_missing: int
+    predictions: int
+    labels_joined: int
+    waiting_predictions: int
+    open_incidents: tuple[str, ...]
+    request: str | None
+    counters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """All models, by name; `clock_ms` is the latest event time seen."""
+
+    clock_ms: int
+    models: tuple[ModelStatus, ...]
+
+
+def model_status(monitor: Monitor) -> ModelStatus:
+    """How the model of `monitor` is."""
+    phase, missing = "watching", 0
+    if monitor.schema is None:
+        phase, missing = "learning", monitor.settings.reference.reference_events - len(monitor.rows)
+    elif monitor.inputs.builder is not None:
+        phase, missing = "reference", monitor.inputs.reference_events - monitor.inputs.builder.events
+    request = monitor.retraining.current
+    return ModelStatus(
+        monitor.name,
+        monitor.version,
+        phase,
+        max(missing, 0),
+        monitor.counters.get("predictions", 0),
+        monitor.counters.get("labels_joined", 0),
+        monitor.join.waiting_predictions,
+        tuple(incident.kind.value for incident in monitor.incidents.open_incidents()),
+        None if request is None else request.phase.value,
+        dict(monitor.counters),
+    )

@@ -1,0 +1,218 @@
+"""From facts to events. Rule: an event is complete: a person understands its text, a program its data."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Final
+
+from driftd.contract.cloudevents import EventType, encode_cloudevent, rfc3339
+from driftd.contract.events_out import (
+    AlertData, Contributor, DataRange, Figures, PlaceData, RejectedData, RetrainingData,
+)  # fmt: skip
+from driftd.contract.record import Record
+from driftd.decode.rejections import Rejection
+from driftd.detectors.base import Finding
+from driftd.engine.identity import derived_id
+from driftd.engine.incidents import Cause, Change, Incident, Phase
+from driftd.engine.kinds import STAGES
+from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.engine.retraining import Request, RequestPhase
+from driftd.engine.sentences import change_in_words, resolved_sentence, summary_sentence
+from driftd.engine.stream import Stream, StreamName
+from driftd.reference.figures import Summary, pane_summary, reference_summary, rounded
+from driftd.reference.panes import Pane, Place, merged
+from driftd.reference.profile import Profile
+
+SOURCE: Final = "urn:driftd"
+EXCERPT_BYTES: Final = 256
+CHANGES_IN_A_SENTENCE: Final = 3
+UNKNOWN_MODEL: Final = "-"
+"""Key of rejected events whose model cannot be told."""
+
+ALERT_TYPES: Final = {
+    Cause.HELD: EventType.ALERT_OPENED,
+    Cause.SEVERITY_RAISED: EventType.ALERT_UPDATED,
+    Cause.STILL_OPEN: EventType.ALERT_UPDATED,
+    Cause.QUIET: EventType.ALERT_RESOLVED,
+    Cause.NEW_VERSION: EventType.ALERT_RESOLVED,
+    Cause.PERSON: EventType.ALERT_RESOLVED,
+}
+
+ENDINGS: Final = {
+    Cause.QUIET: "the signals are back where the reference has them",
+    Cause.NEW_VERSION: "a new version was deployed",
+    Cause.PERSON: "a person resolved it",
+}
+
+
+class Teller:
+    """Makes the events of one model out of what its streams have measured."""
+
+    def __init__(self, model: str, version: str | None, contributors_max: int, streams: Sequence[Stream]) -> None:
+        self.model = model
+        self.version = version
+        self.contributors_max = contributors_max
+        self.streams = {stream.name: stream for stream in streams}
+        self.windows: dict[StreamName, tuple[Pane, ...]] = {stream.name: () for stream in streams}
+        self.unseen: dict[StreamName, Mapping[str, tuple[str, ...]]] = {stream.name: {} for stream in streams}
+
+    def see(
+        self, stream: StreamName, window: tuple[Pane, ...], unseen: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        """From here on figures are those of `window`: not of the stream itself, which is ahead within a batch."""
+        self.windows[stream], self.unseen[stream] = window, unseen
+
+    def alert(self, change: Change, place: Place) -> OutputEvent:
+        """The alert that `change`, decided by the record at `place`, is."""
+        incident, event_type = change.incident, ALERT_TYPES[change.cause]
+        contributors = self._contributors(incident)
+        stage = STAGES[incident.kind]
+        summary = (
+            resolved_sentence(incident.kind, self.model, ENDINGS[change.cause])
+            if incident.phase is Phase.RESOLVED
+            else self._summary(incident, contributors)
+        )
+        data = AlertData(
+            incident_id=incident.incident_id,
+            model=self.model,
+            model_version=self.version,
+            kind=incident.kind,
+            severity=incident.severity,
+            stage=stage,
+            phase=incident.phase,
+            cause=change.cause,
+            summary=summary,
+            onset=place_data(incident.onset),
+            detected=place_data(incident.detected),
+            opened_at_ms=incident.opened_at_ms,
+            contributors=contributors[: self.contributors_max],
+            contributors_total=len(incident.findings),
+            replay=replay_command(incident.detected),
+        )
+        event_id = derived_id(
+            "alert", incident.incident_id, event_type, change.cause, place.topic, place.partition, place.offset
+        )
+        value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
+        return OutputEvent(OutputTopic.ALERTS, self.model, event_id, event_type, value, headers)
+
+    def retraining(self, request: Request, incidents: Sequence[Incident], place: Place) -> OutputEvent:
+        """The event that `request` was made, or that it ended."""
+        begun = request.phase is RequestPhase.REQUESTED
+        event_type = EventType.RETRAINING_REQUESTED if begun else EventType.RETRAINING_CANCELLED
+        evidence: list[Contributor] = []
+        for incident in incidents:
+            evidence += self._contributors(incident)
+        evidence = evidence[: self.contributors_max]
+        if begun:
+            told = "; ".join(f"{c.signal} {c.change}" for c in evidence[:CHANGES_IN_A_SENTENCE])
+            summary = (
+                f"Model {self.model} asks for a new version: go back to {request.stage}, use data since "
+                f"{rfc3339(request.onset.at_ms)}. {told}."
+            )
+        else:
+            summary = f"The request for a new version of model {self.model} is {request.phase}: {request.reason}."
+        data = RetrainingData(
+            request_id=request.request_id,
+            model=self.model,
+            model_version=self.version,
+            incident_ids=list(request.incident_ids),
+            cause=request.kind,
+            stage=request.stage,
+            phase=request.phase,
+            reason=request.reason,
+            summary=summary,
+            evidence=evidence,
+            data_range=DataRange(
+                from_at_ms=request.onset.at_ms,
+                to_at_ms=request.detected.at_ms,
+                onset=place_data(request.onset),
+                detected=place_data(request.detected),
+            ),
+            requested_at_ms=request.requested_at_ms,
+            deadline_ms=request.deadline_ms,
+            attempt=request.attempt,
+        )
+        event_id = derived_id("retraining", request.request_id, request.phase)
+        value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
+        return OutputEvent(OutputTopic.RETRAINING, self.model, event_id, event_type, value, headers)
+
+    def _contributors(self, incident: Incident) -> list[Contributor]:
+        """The strongest findings of `incident` with their figures."""
+        ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.signal))
+        total = sum(finding.strength for finding in ranked)
+        return [
+            self._contributor(finding, finding.strength / total) for finding in ranked[: self.contributors_max]
+        ]
+
+    def _contributor(self, finding: Finding, share: float) -> Contributor:
+        stream, signal, profile = self._located(finding.signal)
+        window = self.windows[stream.name]
+        # the panes from the onset on show the change undiluted, where the window still holds its begin
+        since = [pane for pane in window if pane.first.at_ms >= finding.onset.at_ms] or window
+        before = reference_summary(profile, signal)
+        after = pane_summary(profile, signal, merged(since)) if since else before
+        if finding.recent_mean is not None:
+            after = replace(after, mean=rounded(finding.recent_mean))
+        unseen = self.unseen[stream.name].get(finding.signal, ())
+        return Contributor(
+            signal=finding.signal,
+            effect=finding.effect,
+            detector=finding.detector,
+            strength=rounded(finding.strength),
+            share=rounded(share),
+            change=change_in_words(finding, before, after, unseen),
+            before=_figures(before),
+            after=_figures(after),
+        )
+
+    def _located(self, name: str) -> tuple[Stream, int, Profile]:
+        for stream in self.streams.values():
+            if stream.profile is not None:
+                for index, signal in enumerate(stream.profile.schema.signals):
+                    if signal.name == name:
+                        return stream, index, stream.profile
+        raise RuntimeError(f"there is a finding about {name}, which is no signal of {self.model}: a bug of driftd")
+
+    def _summary(self, incident: Incident, contributors: Sequence[Contributor]) -> str:
+        told = [(c.signal, c.change) for c in contributors[:CHANGES_IN_A_SENTENCE]]
+        since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
+        others = len(incident.findings) - len(told)
+        stage = STAGES[incident.kind]
+        return summary_sentence(incident.kind, self.model, self.version, since, told, others, stage)
+
+
+def rejected_event(rejection: Rejection, record: Record) -> OutputEvent:
+    """The event that `record` was refused."""
+    payload = record.value or b""
+    data = RejectedData(
+        reason=rejection.reason,
+        detail=rejection.detail,
+        model=rejection.model,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp_ms,
+        payload_bytes=len(payload),
+        payload_excerpt=payload[:EXCERPT_BYTES].decode(errors="replace"),
+    )
+    digest = hashlib.sha256(payload).hexdigest()[:16]
+    event_id = derived_id("rejected", record.topic, record.partition, record.offset, digest)
+    time_ms = max(record.timestamp_ms, 0)
+    model = rejection.model or UNKNOWN_MODEL
+    value, headers = encode_cloudevent(EventType.EVENT_REJECTED, event_id, SOURCE, model, time_ms, data)
+    return OutputEvent(OutputTopic.REJECTED, model, event_id, EventType.EVENT_REJECTED, value, headers)
+
+
+def replay_command(decided: Place) -> str:
+    """How to see it again: everything up to the record that decided."""
+    until = f"{decided.topic}:{decided.partition}:{decided.offset}"
+    return f"driftd record --until {until} -o incident.jsonl.gz && driftd replay incident.jsonl.gz"
+
+
+def place_data(place: Place) -> PlaceData:
+    """A place as it is published."""
+    return PlaceData(**asdict(place))
+
+
+def _figures(summary: Summary) -> Figures:
+    return Figures(**asdict(summary))

@@ -1,0 +1,110 @@
+"""What a person is shown of a signal, before and after. Rule: every figure comes from counts, none from raw rows."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.reference.layout import COARSE, FINE, OTHER_FINE
+from driftd.reference.panes import Pane
+from driftd.reference.profile import Profile
+
+TOP_LEVELS: Final = 3
+DIGITS: Final = 6
+"""Significant digits that are published: more would promise a precision that bins do not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One signal over some events. Quantiles are to the width of a bin, None in an open-ended one."""
+
+    count: int
+    missing_share: float
+    invalid_share: float
+    outside_share: float
+    mean: float | None
+    p10: float | None
+    p50: float | None
+    p90: float | None
+    top: dict[str, float] | None
+
+
+def reference_summary(profile: Profile, signal: int) -> Summary:
+    """Signal number `signal` in the reference."""
+    counts = profile.counts[signal]
+    edges, names = profile.edges[signal], None
+    levels = profile.levels[signal]
+    if levels is not None:
+        names = {
+            code: name if code < OTHER_FINE else "(other)" for code, name in reversed([*enumerate(levels.names)])
+        }
+    return _summary(profile, signal, counts, int(profile.sums[signal]), edges, names, FINE.values)
+
+
+def pane_summary(profile: Profile, signal: int, pane: Pane) -> Summary:
+    """The same signal in `pane`, whose counts are in the profile's coarse bins."""
+    names = None
+    codes = profile.coarse_code_of_level[signal]
+    if codes is not None:
+        pooled = {code for code, levels in Counter(codes.values()).items() if levels > 1}
+        names = {code: "(other)" if code in pooled else name for name, code in codes.items()}
+        names[COARSE.below] = "(new)"
+    edges = profile.coarse_edges[signal]
+    return _summary(profile, signal, pane.counts[signal], int(pane.sums[signal]), edges, names, COARSE.values)
+
+
+def _summary(
+    profile: Profile,
+    signal: int,
+    counts: NDArray[np.int64],
+    total_quanta: int,
+    edges: NDArray[np.float64],
+    names: dict[int, str] | None,
+    values: int,
+) -> Summary:
+    events = int(counts.sum())
+    missing, below, above, invalid = (int(count) for count in counts[values:])
+    valid = events - missing - invalid
+    mean = p10 = p50 = p90 = top = None
+    if valid and names is None:
+        mean = rounded(profile.center[signal] + profile.quantum[signal] * (total_quanta / valid))
+        ends = float(profile.low[signal]), float(profile.high[signal])
+        p10, p50, p90 = (
+            _quantile(counts[:values], below, above, edges, ends, share) for share in (0.1, 0.5, 0.9)
+        )
+    elif valid and names is not None:
+        ranked = sorted(names, key=lambda code: (-int(counts[code]), code))[:TOP_LEVELS]
+        top = {names[code]: rounded(int(counts[code]) / valid) for code in ranked if counts[code]}
+    of_all = max(events, 1)
+    outside = (below + above) / max(valid, 1)
+    return Summary(
+        events, rounded(missing / of_all), rounded(invalid / of_all), rounded(outside), mean, p10, p50, p90, top
+    )
+
+
+def _quantile(
+    counts: NDArray[np.int64],
+    below: int,
+    above: int,
+    edges: NDArray[np.float64],
+    ends: tuple[float, float],
+    share: float,
+) -> float | None:
+    """The value below which `share` of the counted values lie, linear within a bin; None outside the range."""
+    target = share * (int(counts.sum()) + below + above) - below
+    if target < 0 or target > counts.sum() or not ends[0] <= ends[1]:
+        return None
+    lower = np.clip(np.concatenate([[ends[0]], edges]), *ends)
+    upper = np.clip(np.concatenate([edges, [ends[1]]]), *ends)
+    cumulative = np.cumsum(counts)
+    bin_ = int(np.searchsorted(cumulative, target))
+    inside = int(counts[bin_])
+    within = (target - (int(cumulative[bin_]) - inside)) / inside if inside else 0.0
+    return rounded(float(lower[bin_] + within * (upper[bin_] - lower[bin_])))
+
+
+def rounded(value: float) -> float:
+    """`value` to six significant digits."""
+    return float(f"{value:.{DIGITS}g}")

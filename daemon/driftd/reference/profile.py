@@ -1,0 +1,240 @@
+"""A profile: what is normal for one model version. Rule: counts and edges only, never a raw row.
+
+Profiles of the same edges merge by addition; what detectors need (coarse bins, probabilities, means) is
+derived, so that a merged profile is a profile like any other.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.decode.schema import Schema, SignalType
+from driftd.detectors.base import Scale
+from driftd.reference.bins import allowed_range, bin_numbers, coarse_edges
+from driftd.reference.layout import COARSE, FINE, OTHER_COARSE, OTHER_FINE
+
+QUANTA_MAX = 2**40
+"""Values farther than this many quanta from the centre are counted as so far: int64 sums cannot overflow."""
+
+PSEUDO_COUNT = 0.5
+"""Added to each bin that can occur, so that no probability is zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The known levels of one category signal, in order of first appearance.
+
+    `unbounded`: there were more than `categories_max`, so an unknown level says nothing.
+    """
+
+    names: tuple[str, ...]
+    unbounded: bool = False
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Counts of the reference events of one model version, over s signals.
+
+    `edges` (s, 63) fine edges, `counts` (s, 68) int64 fine counts, `center`, `quantum`, `low`, `high` (s,)
+    float64 (low > high where no finite number was seen), `sums` (s,) int64 in quanta from the center,
+    `inflation` and `missing_inflation` (s,): how much more the counts of a window scatter than those of
+    independent events would, at least 1.
+    """
+
+    model: str
+    version: str | None
+    schema: Schema
+    levels: tuple[Levels | None, ...]
+    events: int
+    first_ms: int
+    last_ms: int
+    pane_events: int
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    center: NDArray[np.float64]
+    quantum: NDArray[np.float64]
+    sums: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    inflation: NDArray[np.float64]
+    missing_inflation: NDArray[np.float64]
+
+    @cached_property
+    def number_rows(self) -> NDArray[np.int64]:
+        """Indices of the number and boolean signals."""
+        return number_rows(self.schema)
+
+    @cached_property
+    def category_rows(self) -> tuple[int, ...]:
+        """Indices of the category signals."""
+        return category_rows(self.schema)
+
+    @cached_property
+    def coarse_edges(self) -> NDArray[np.float64]:
+        """Edges of the coarse bins, (s, 15)."""
+        rows = [
+            coarse_edges(self.edges[s], self.counts[s, : FINE.values])
+            for s in range(len(self.schema.signals))
+        ]
+        return np.array(rows).reshape(len(rows), COARSE.values - 1)
+
+    @cached_property
+    def coarse_of_fine(self) -> NDArray[np.int64]:
+        """The coarse bin of each fine bin, (s, 68)."""
+        table = np.empty((len(self.schema.signals), FINE.width), np.int64)
+        for s, levels in enumerate(self.levels):
+            if levels is None:
+                # a fine bin starts at its lower edge; the first one lies below all edges
+                starts = np.concatenate([[-np.inf], self.edges[s]])
+                table[s, : FINE.values] = (starts[:, None] >= self.coarse_edges[s][None, :]).sum(axis=1)
+                table[s, : FINE.values][np.isinf(starts) & (starts > 0)] = 0
+            else:
+                frequent = np.argsort(-self.counts[s, :OTHER_FINE], kind="stable")[:OTHER_COARSE]
+                table[s, : FINE.values] = OTHER_COARSE
+                table[s, frequent] = np.arange(frequent.size)
+            table[s, FINE.values :] = np.arange(COARSE.values, COARSE.width)
+        return table
+
+    @cached_property
+    def coarse_counts(self) -> NDArray[np.int64]:
+        """The reference's counts in coarse bins, (s, 20)."""
+        return to_coarse(self.counts[None], self.coarse_of_fine)[0]
+
+    @cached_property
+    def possible(self) -> NDArray[np.bool_]:
+        """Which coarse bins hold valid values of a signal, (s, 20): counted ones, and the open ends."""
+        possible = self.coarse_counts > 0
+        possible[:, COARSE.below] = True
+        possible[:, COARSE.above] = [levels is None for levels in self.levels]
+        possible[:, COARSE.missing] = possible[:, COARSE.invalid] = False
+        return possible
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Probability of each coarse bin given that there is a valid value, (s, 20)."""
+        counts = (self.coarse_counts + PSEUDO_COUNT) * self.possible
+        return counts / counts.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper end, (s,) each, beyond which a number is outside."""
+        ends = [allowed_range(float(low), float(high)) for low, high in zip(self.low, self.high, strict=True)]
+        return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
+
+    @cached_property
+    def coarse_code_of_level(self) -> tuple[dict[str, int] | None, ...]:
+        """For each category signal: the coarse bin of each known level."""
+        return tuple(
+            None
+            if levels is None
+            else {
+                name: int(self.coarse_of_fine[s, min(code, OTHER_FINE)])
+                for code, name in enumerate(levels.names)
+            }
+            for s, levels in enumerate(self.levels)
+        )
+
+    def bin_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Coarse bins of `numbers`, (number signals, n)."""
+        low, high = self.ranges
+        rows = self.number_rows
+        return bin_numbers(numbers, self.coarse_edges[rows], low[rows], high[rows], COARSE)
+
+    def quanta(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+        """`numbers` (number signals, n) in quanta from the center; 0 where not finite."""
+        return quanta(numbers, self.center[self.number_rows], self.quantum[self.number_rows])
+
+    def scale(self, signal: int) -> Scale:
+        """Where the values of a number signal lie: mean, and deviation by the reference's quartiles."""
+        counts = self.counts[signal, : FINE.values]
+        finite = int(self.counts[signal, : FINE.values].sum()) + int(
+            self.counts[signal, FINE.below : FINE.above + 1].sum()
+        )
+        if finite == 0:
+            return Scale(0.0, 1.0)
+        mean = float(self.center[signal] + self.quantum[signal] * (self.sums[signal] / finite))
+        return Scale(mean, _deviation(self.edges[signal], counts, mean, self.low[signal], self.high[signal]))
+
+    def merge(self, other: "Profile") -> "Profile":
+        """The profile of both references' events. Raises ValueError where they were cut differently."""
+        difference = self.difference(other)
+        if difference:
+            raise ValueError(f"the profiles cannot be merged: {difference}; build both with the same edges")
+        return replace(
+            self,
+            events=self.events + other.events,
+            first_ms=min(self.first_ms, other.first_ms),
+            last_ms=max(self.last_ms, other.last_ms),
+            counts=self.counts + other.counts,
+            sums=self.sums + other.sums,
+            low=np.minimum(self.low, other.low),
+            high=np.maximum(self.high, other.high),
+            inflation=np.maximum(self.inflation, other.inflation),
+            missing_inflation=np.maximum(self.missing_inflation, other.missing_inflation),
+        )
+
+    def difference(self, other: "Profile") -> str:
+        """In words, why two profiles are not of one cut; empty where they are."""
+        if self.model != other.model:
+            return f"they are of different models, {self.model!r} and {other.model!r}"
+        mine, theirs = self.schema.signals, other.schema.signals
+        if mine != theirs:
+            return f"their signals differ: {_names(set(mine) ^ set(theirs)) or 'another order'}"
+        if self.levels != other.levels:
+            return "their categories have different levels"
+        same = (
+            np.array_equal(self.edges, other.edges)
+            and np.array_equal(self.center, other.center)
+            and np.array_equal(self.quantum, other.quantum)
+        )
+        return "" if same else "their bins have different edges"
+
+
+def number_rows(schema: Schema) -> NDArray[np.int64]:
+    """Indices of the number and boolean signals of `schema`, in order."""
+    rows = [s for s, signal in enumerate(schema.signals) if signal.type is not SignalType.CATEGORY]
+    return np.array(rows, np.int64)
+
+
+def category_rows(schema: Schema) -> tuple[int, ...]:
+    """Indices of the category signals of `schema`, in order."""
+    return tuple(s for s, signal in enumerate(schema.signals) if signal.type is SignalType.CATEGORY)
+
+
+def quanta(
+    numbers: NDArray[np.float64], center: NDArray[np.float64], quantum: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """`numbers` (r, n) as whole quanta from `center` (r,), bounded; 0 where not finite."""
+    scaled = (numbers - center[:, None]) / quantum[:, None]
+    if not np.isfinite(scaled).all():
+        scaled = np.where(np.isfinite(numbers), scaled, 0.0)
+    return np.rint(np.clip(scaled, -QUANTA_MAX, QUANTA_MAX)).astype(np.int64)
+
+
+def to_coarse(counts: NDArray[np.int64], coarse_of_fine: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Fine counts (t, s, 68) summed into coarse bins: (t, s, 20)."""
+    coarse = np.zeros((*counts.shape[:2], COARSE.width), np.int64)
+    for s in range(counts.shape[1]):
+        np.add.at(coarse[:, s].T, coarse_of_fine[s], counts[:, s].T)
+    return coarse
+
+
+def _deviation(
+    edges: NDArray[np.float64], counts: NDArray[np.int64], mean: float, low: float, high: float
+) -> float:
+    """Standard deviation of binned values, each taken to lie in the middle of its bin."""
+    total = counts.sum()
+    if total == 0 or not high > low:
+        return 1.0
+    lower = np.maximum(np.concatenate([[low], edges]), low)
+    upper = np.minimum(np.concatenate([edges, [high]]), high)
+    # bins above the last edge in use have no upper end of their own
+    middle = np.clip((np.minimum(lower, high) + np.maximum(upper, low)) / 2, low, high)
+    variance = float((counts * (middle - mean) ** 2).sum() / total)
+    return variance**0.5 if variance > 0 else 1.0
+
+
+def _names(signals: set[object]) -> str:
+    return ", ".join(sorted(str(getattr(signal, "name", signal)) for signal in signals))

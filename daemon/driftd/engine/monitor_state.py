@@ -21,7 +21,7 @@ from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
 from driftd.engine.stream import Stream
 from driftd.engine.watchers import watchers_for
-from driftd.reference.arrays import array_to_json, floats_from_json
+from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.build import Builder, Cut, LevelCounter
 from driftd.reference.document import profile_from_json, profile_to_json, schema_from_json, schema_to_json
 
@@ -146,7 +146,9 @@ def _builder(builder: Builder) -> Document:
         "low": array_to_json(builder.low),
         "high": array_to_json(builder.high),
         "counter": counter_to_json(builder.counter),
-        "panes": panes_to_json(builder.panes),
+        "counts": array_to_json(builder.counts),
+        "sums": array_to_json(builder.sums),
+        "history": array_to_json(np.array(builder.history, np.int64)),
         "events": builder.events,
         "first_ms": builder.first_ms,
         "last_ms": builder.last_ms,
@@ -164,7 +166,8 @@ def _restore_builder(document: Document, stream: Stream) -> Builder:
         builder.levels[s] = LevelCounter(stream.levels_max, codes, unbounded)
     builder.low, builder.high = (np.array(floats_from_json(document[name])) for name in ("low", "high"))
     fill_counter(builder.counter, document["counter"])
-    builder.panes = panes_from_json(document["panes"])
+    builder.counts, builder.sums = (integers_from_json(document[name]) for name in ("counts", "sums"))
+    builder.history = list(integers_from_json(document["history"]))
     builder.events = document["events"]
     builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
     return builder

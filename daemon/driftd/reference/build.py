@@ -12,11 +12,14 @@ from driftd.decode.batch import INVALID
 from driftd.decode.schema import Schema, SignalType
 from driftd.reference.bins import bin_numbers, fine_edges
 from driftd.reference.layout import COARSE, FINE, OTHER_FINE
-from driftd.reference.panes import Columns, Pane, PaneCounter, Places
+from driftd.reference.panes import Columns, PaneCounter, Places
 from driftd.reference.profile import Levels, Profile, category_rows, number_rows, quanta, to_coarse
 
 BLOCKS_MIN = 4
 """An overdispersion is estimated from no fewer blocks of panes than these."""
+
+HISTORY_PANES_MAX = 256
+"""So many of the first panes are kept apart while the reference is counted, to see how much they scatter."""
 
 
 @dataclass
@@ -90,7 +93,8 @@ class Builder:
         self.levels = {s: LevelCounter(levels_max) for s in self.category_rows}
         self.low, self.high = np.full(signals, np.inf), np.full(signals, -np.inf)
         self.counter = PaneCounter(signals, FINE.width, pane_events)
-        self.panes: list[Pane] = []
+        self.counts, self.sums = self.counter.counts.copy(), self.counter.sums.copy()
+        self.history: list[NDArray[np.int64]] = []
         self.events = 0
         self.first_ms = self.last_ms = 0
 
@@ -104,7 +108,11 @@ class Builder:
         self.last_ms = int(at_ms.max()) if self.events == 0 else max(self.last_ms, int(at_ms.max()))
         self.events += events
         bins, whole = self._bins(columns, events)
-        self.panes += [pane for _, pane in self.counter.add(bins, whole, places)]
+        for _, pane in self.counter.add(bins, whole, places):
+            self.counts += pane.counts
+            self.sums += pane.sums
+            if len(self.history) < HISTORY_PANES_MAX:
+                self.history.append(pane.counts)
 
     def _bins(self, columns: Columns, events: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         numbers, categories = columns.numbers, columns.categories
@@ -125,19 +133,16 @@ class Builder:
 
     def build(self, model: str, version: str | None) -> Profile:
         """The profile of all events counted so far; at least one."""
-        counts, sums = self.counter.counts.copy(), self.counter.sums.copy()
-        for pane in self.panes:
-            counts += pane.counts
-            sums += pane.sums
+        counts, sums = self.counts + self.counter.counts, self.sums + self.counter.sums
         ones = np.ones(len(self.cut.schema.signals))
         plain = Profile(
             model, version, self.cut.schema, self._levels(), self.events, self.first_ms, self.last_ms,
             self.counter.pane_events, self.cut.edges, counts, self.cut.center, self.cut.quantum, sums,
             self.low, self.high, ones, ones,
         )  # fmt: skip
-        if len(self.panes) < BLOCKS_MIN:
+        if len(self.history) < BLOCKS_MIN:
             return plain
-        history = to_coarse(np.array([pane.counts for pane in self.panes]), plain.coarse_of_fine)
+        history = to_coarse(np.array(self.history), plain.coarse_of_fine)
         return replace(plain, inflation=inflation(history, plain), missing_inflation=missing_inflation(history))
 
     def _levels(self) -> tuple[Levels | None, ...]:

@@ -1,0 +1,41 @@
+"""What all tests share: the real broker, and property tests that are the same on every machine."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from broker import Broker
+from kafka_install import KafkaInstall, kafka_install
+
+# No deadline: a busy machine is no failure. The same examples each time; --hypothesis-profile=explore looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> KafkaInstall:
+    """A Kafka that can be started; fetched once. A test that needs it fails, and does not skip, where there is none."""
+    return kafka_install()
+
+
+@pytest.fixture(scope="session")
+def broker(kafka: KafkaInstall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The session's one broker. Tests use topics of their own; one that kills the broker takes `own_broker`."""
+    with Broker(kafka, tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_broker(kafka: KafkaInstall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker for one test, to be killed and restarted at will."""
+    with Broker(kafka, tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture
+def topic_prefix(request: pytest.FixtureRequest) -> str:
+    """A start of topic names that no other test of this session uses."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    return f"{name[:80]}."

@@ -65,6 +65,7 @@ class AlertData(Data):
     summary: str = Field(description="What happened, for a person.")
     onset: PlaceData = Field(description="Where the change began, as far as can be told.")
     detected: PlaceData = Field(description="The record that decided to open the incident.")
+    decided: PlaceData = Field(description="The record that decided this alert.")
     opened_at_ms: int = Field(description="When it was opened, in milliseconds since 1970-01-01 UTC.")
     contributors: list[Contributor] = Field(description="The signals that changed, the strongest first.")
     contributors_total: int = Field(description="How many signals changed, listed or not.")

@@ -92,7 +92,7 @@ def finding_from_json(document: Mapping[str, Any]) -> Finding:
     )
 
 
-INCIDENT_NUMBERS = ("opened_at_ms", "held_panes", "quiet_panes", "silent_panes", "open_panes")
+INCIDENT_NUMBERS = ("opened_at_ms", "held_panes", "quiet_panes", "silent_panes", "open_panes", "told_signals")
 
 
 def incident_to_json(incident: Incident) -> dict[str, object]:

@@ -34,6 +34,7 @@ class Cause(StrEnum):
     FINDING = "finding"
     HELD = "held"
     SEVERITY_RAISED = "severity_raised"
+    SIGNALS_JOINED = "signals_joined"
     STILL_OPEN = "still_open"
     QUIET = "quiet"
     NEW_VERSION = "new_version"
@@ -55,6 +56,7 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Cause], Phase]] = {
     (Phase.SUSPECTED, Cause.NEW_VERSION): Phase.RESOLVED,
     (Phase.OPEN, Cause.FINDING): Phase.OPEN,
     (Phase.OPEN, Cause.SEVERITY_RAISED): Phase.OPEN,
+    (Phase.OPEN, Cause.SIGNALS_JOINED): Phase.OPEN,
     (Phase.OPEN, Cause.STILL_OPEN): Phase.OPEN,
     (Phase.OPEN, Cause.QUIET): Phase.RESOLVED,
     (Phase.OPEN, Cause.NEW_VERSION): Phase.RESOLVED,
@@ -75,7 +77,8 @@ class Incident:
     """One change in one model's life.
 
     `findings` holds the strongest finding per signal. `held_panes` counts panes with findings, `quiet_panes`
-    panes without since the last one, `silent_panes` panes since subscribers heard of it.
+    panes without since the last one, `silent_panes` panes since subscribers heard of it, and `told_signals` how
+    many signals they heard of.
     """
 
     incident_id: str
@@ -91,6 +94,7 @@ class Incident:
     quiet_panes: int = 0
     silent_panes: int = 0
     open_panes: int = 0
+    told_signals: int = 0
 
     def move(self, cause: Cause) -> None:
         """Go on to the next phase by `cause`; raises IllegalTransition."""
@@ -205,6 +209,10 @@ class Incidents:
         if incident.severity is not before:
             incident.move(Cause.SEVERITY_RAISED)
             return [self._tell(incident, Cause.SEVERITY_RAISED, evaluation)]
+        joined = len(incident.findings) > incident.told_signals
+        if joined and incident.silent_panes >= self.settings.keep_open_panes:
+            incident.move(Cause.SIGNALS_JOINED)
+            return [self._tell(incident, Cause.SIGNALS_JOINED, evaluation)]
         if incident.silent_panes >= self.settings.update_panes:
             incident.move(Cause.STILL_OPEN)
             return [self._tell(incident, Cause.STILL_OPEN, evaluation)]
@@ -239,5 +247,5 @@ class Incidents:
         return [self._tell(drift, Cause.SEVERITY_RAISED, evaluation)]
 
     def _tell(self, incident: Incident, cause: Cause, evaluation: Evaluation) -> Change:
-        incident.silent_panes = 0
+        incident.silent_panes, incident.told_signals = 0, len(incident.findings)
         return Change(incident, cause, evaluation)

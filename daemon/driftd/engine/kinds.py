@@ -78,7 +78,8 @@ def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
     if finding.signal in LOSS_SIGNALS:
         return Kind.PERFORMANCE if inputs_moved else Kind.CONCEPT_DRIFT
     if finding.signal == LABEL_SIGNAL:
-        return Kind.LABEL_QUALITY
+        # other answers have become frequent: that is the world; labels of another kind are the labelling
+        return Kind.LABEL_QUALITY if finding.effect in QUALITY_EFFECTS else Kind.DATA_DRIFT
     if finding.signal in OPERATIONS_SIGNALS:
         return Kind.OPERATIONS
     return Kind.DATA_QUALITY if finding.effect in QUALITY_EFFECTS else Kind.DATA_DRIFT

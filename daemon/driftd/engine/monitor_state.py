@@ -81,7 +81,7 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.retraining.current = None if retraining["current"] is None else request_from_json(retraining["current"])
     monitor.retraining.last_requested_ms = retraining["last_requested_ms"]
     monitor.retraining.attempts = retraining["attempts"]
-    monitor.retraining.refused = dict.fromkeys(retraining["refused"])
+    monitor.retraining.asked = dict.fromkeys(retraining["asked"])
     segments = [segment_from_json(parts[f"held.{first}"]) for first in parts["join"]["segments"]]
     fill_join(monitor.join, parts["join"], segments)
     for stream in (monitor.inputs, monitor.outcomes):
@@ -109,7 +109,7 @@ def _head(monitor: Monitor) -> Document:
             "current": None if retraining.current is None else request_to_json(retraining.current),
             "last_requested_ms": retraining.last_requested_ms,
             "attempts": retraining.attempts,
-            "refused": list(retraining.refused),
+            "asked": list(retraining.asked),
         },
     }
 

@@ -1,7 +1,7 @@
 """A retraining request's life. Rule: every change of phase is a row of TRANSITIONS; a model has one request in flight.
 
 A request is made while a loss of performance is open, or drift of the data has lasted; not within the cool-down
-of the last one, and not again for an incident for which it was refused.
+of the last one. An incident asks once: when its request was refused or has expired, only another incident asks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from driftd.engine.incidents import LOSSES, Incident
 from driftd.engine.kinds import STAGES, Kind, Stage
 from driftd.reference.panes import Place
 
-REFUSED_MAX: Final = 100
-"""So many refused incidents are remembered; older ones are long over."""
+ASKED_MAX: Final = 100
+"""So many incidents that have asked are remembered; older ones are long over."""
 
 
 class RequestPhase(StrEnum):
@@ -97,14 +97,14 @@ class Retraining:
         self.current: Request | None = None
         self.last_requested_ms: int | None = None
         self.attempts = 0
-        self.refused: dict[str, None] = {}
+        self.asked: dict[str, None] = {}
 
     def wanted(self, incidents: Sequence[Incident]) -> list[Incident]:
         """Which of the open `incidents` ask for a new version, the most urgent first."""
         asking = [
             incident
             for incident in incidents
-            if incident.incident_id not in self.refused
+            if incident.incident_id not in self.asked
             and (
                 incident.kind in LOSSES
                 or (
@@ -131,6 +131,9 @@ class Retraining:
         leader = asking[0]
         self.attempts += 1
         self.last_requested_ms = now_ms
+        self.asked |= {incident.incident_id: None for incident in asking}
+        while len(self.asked) > ASKED_MAX:
+            del self.asked[next(iter(self.asked))]
         self.current = Request(
             derived_id(
                 "req", self.model, leader.kind, leader.incident_id, place.topic, place.partition, place.offset
@@ -152,10 +155,7 @@ class Retraining:
         if request is None or request.request_id != request_id or not request.move(step):
             return False
         request.reason = reason
-        if step in (Step.REPLY_REJECTED, Step.REPLY_FAILED):
-            self.refused |= dict.fromkeys(request.incident_ids) if step is Step.REPLY_REJECTED else {}
-            while len(self.refused) > REFUSED_MAX:
-                del self.refused[next(iter(self.refused))]
+        if request.phase not in IN_FLIGHT:
             self.current = None
         return True
 

@@ -25,10 +25,10 @@ ADVICE: Final[Mapping[Stage, str]] = {
     Stage.DEPLOYMENT: "look at how the model is served",
 }
 
-UNITS: Final = (10.0, 60.0, 100.0, 1000.0, 1024.0, 3600.0, 1e6)
-"""Factors between units that people mix up: percent, minutes, hours, kilo, kibi, mega."""
-UNIT_TOLERANCE: Final = 0.2
-"""A changed unit moves the mean by its factor, give or take what the data does meanwhile."""
+UNITS: Final = (10.0, 60.0, 100.0, 1000.0, 3600.0, 1e6)
+"""Factors between units that people mix up: percent, minutes, hours, kilo, mega."""
+UNIT_TOLERANCE: Final = 1.5
+"""A changed unit moves the mean by its factor, give or take what the data does meanwhile: this factor at most."""
 
 
 def change_in_words(finding: Finding, before: Summary, after: Summary, unseen: Sequence[str]) -> str:
@@ -78,11 +78,12 @@ def _unit_change(before: Summary, after: Summary) -> str:
         ratio = (after.mean - before.mean * (1 - after.outside_share)) / (before.mean * after.outside_share)
     if ratio <= 0:
         return ""
-    for unit in UNITS:
-        for factor, words in ((unit, f"{unit:,.0f} times larger"), (1 / unit, f"{unit:,.0f} times smaller")):
-            if abs(log10(ratio / factor)) < log10(1 + UNIT_TOLERANCE):
-                return f", about {words} where it changed: another unit?"
-    return ""
+    factors = [*UNITS, *(1 / unit for unit in UNITS)]
+    nearest = min(factors, key=lambda factor: abs(log10(ratio / factor)))
+    if abs(log10(ratio / nearest)) > log10(UNIT_TOLERANCE):
+        return ""
+    words = f"{nearest:,.0f} times larger" if nearest > 1 else f"{1 / nearest:,.0f} times smaller"
+    return f", about {words} where it changed: another unit?"
 
 
 def _spread_change(before: Summary, after: Summary) -> str:

@@ -32,6 +32,7 @@ UNKNOWN_MODEL: Final = "-"
 ALERT_TYPES: Final = {
     Cause.HELD: EventType.ALERT_OPENED,
     Cause.SEVERITY_RAISED: EventType.ALERT_UPDATED,
+    Cause.SIGNALS_JOINED: EventType.ALERT_UPDATED,
     Cause.STILL_OPEN: EventType.ALERT_UPDATED,
     Cause.QUIET: EventType.ALERT_RESOLVED,
     Cause.NEW_VERSION: EventType.ALERT_RESOLVED,
@@ -84,6 +85,7 @@ class Teller:
             summary=summary,
             onset=place_data(incident.onset),
             detected=place_data(incident.detected),
+            decided=place_data(place),
             opened_at_ms=incident.opened_at_ms,
             contributors=contributors[: self.contributors_max],
             contributors_total=len(incident.findings),

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from driftd.decode.schema import SignalType
 from driftd.reference.layout import COARSE, FINE, OTHER_FINE
 from driftd.reference.panes import Pane
 from driftd.reference.profile import Profile
@@ -70,11 +71,12 @@ def _summary(
     mean = p10 = p50 = p90 = top = None
     if valid and names is None:
         mean = rounded(profile.center[signal] + profile.quantum[signal] * (total_quanta / valid))
-        ends = float(profile.low[signal]), float(profile.high[signal])
+    ends = float(profile.low[signal]), float(profile.high[signal])
+    if mean is not None and profile.schema.signals[signal].type is SignalType.NUMBER:
         p10, p50, p90 = (
             _quantile(counts[:values], below, above, edges, ends, share) for share in (0.1, 0.5, 0.9)
         )
-    elif valid and names is not None:
+    if valid and names is not None:
         ranked = sorted(names, key=lambda code: (-int(counts[code]), code))[:TOP_LEVELS]
         top = {names[code]: rounded(int(counts[code]) / valid) for code in ranked if counts[code]}
     of_all = max(events, 1)

@@ -71,7 +71,7 @@ def known_and_said(facts: Sequence[dict[str, Any]], alerts: Sequence[dict[str, A
         said, delay = "nothing", ""
         if alert is not None and contributor is not None:
             said = f"{alert['kind']}: {fact['signal']} {contributor['change']}"
-            delay = f"{(alert['told_at_ms'] - fact['at_ms']) / HOUR_MS:.0f} h later"
+            delay = f"{(alert['decided']['at_ms'] - fact['at_ms']) / HOUR_MS:.0f} h later"
         rows.append((minute(fact["at_ms"]), fact["fact"], delay, said))
     return "\n".join(f"{when}  known  {fact}\n{delay:>16}  said   {said}" for when, fact, delay, said in rows)
 

@@ -150,10 +150,10 @@ class Teller:
         stream, signal, profile = self._located(finding.signal)
         window = self.windows[stream.name]
         # the panes from the onset on show the change undiluted, where the window still holds its begin
-        since = [pane for pane in window if pane.first.at_ms >= finding.onset.at_ms] or window
+        since = [pane for pane in window if pane.first.at_ms >= finding.onset.at_ms]
         before = reference_summary(profile, signal)
-        after = pane_summary(profile, signal, merged(since)) if since else before
-        if finding.recent_mean is not None:
+        after = pane_summary(profile, signal, merged(since or window)) if window else before
+        if finding.recent_mean is not None and not since:
             after = replace(after, mean=rounded(finding.recent_mean))
         unseen = self.unseen[stream.name].get(finding.signal, ())
         return Contributor(

@@ -104,8 +104,11 @@ class Profile:
 
     @cached_property
     def possible(self) -> NDArray[np.bool_]:
-        """Which coarse bins hold valid values of a signal, (s, 20): counted ones, and the open ends."""
+        """Which coarse bins can hold valid values of a signal, (s, 20), counted in the reference or not."""
         possible = self.coarse_counts > 0
+        for s, levels in enumerate(self.levels):
+            if levels is None:
+                possible[s, : int(np.isfinite(self.coarse_edges[s]).sum()) + 1] = True
         possible[:, COARSE.below] = True
         possible[:, COARSE.above] = [levels is None for levels in self.levels]
         possible[:, COARSE.missing] = possible[:, COARSE.invalid] = False

@@ -165,7 +165,9 @@ class Engine:
         if monitor.version is None:
             monitor.name_version(version)
             return []
-        return monitor.deploy(version, Place(at_ms, record.topic, record.partition, record.offset))
+        told = monitor.deploy(version, Place(at_ms, record.topic, record.partition, record.offset))
+        self._forget_schemas()
+        return told
 
     def _apply_batch(self, batch: Batch, records: Sequence[Record]) -> list[OutputEvent]:
         told: list[Positioned] = []

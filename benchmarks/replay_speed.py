@@ -21,7 +21,8 @@ from driftd.config import Config
 from driftd.contract.record import Record
 from driftd.decode.batch import decode
 from driftd.engine.engine import Engine
-from driftd.shells.recording import RecordingWriter, read_recording
+from driftd.shells import replay as shell
+from driftd.shells.recording import RecordingReader, RecordingWriter
 
 
 def main(argv: Sequence[str] | None = None) -> list[Row]:
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"events{chosen.suffix}")
         write(path, chosen)
-        chunks = list(read_recording(path))
+        chunks = list(RecordingReader(path))
         rows = rounds(path, chunks, chosen.repeats)
         if chosen.profile:
             profile(path)
@@ -97,7 +98,7 @@ def loads(chunks: list[list[Record]]) -> None:
 
 def read(path: Path) -> None:
     """The recording to records."""
-    for _ in read_recording(path):
+    for _ in RecordingReader(path):
         pass
 
 
@@ -116,9 +117,7 @@ def apply(engine: Engine, chunks: list[list[Record]]) -> None:
 
 def replay(path: Path) -> None:
     """A recording to verdicts."""
-    engine = Engine(Config())
-    for chunk in read_recording(path):
-        engine.apply(chunk)
+    shell.replay(Engine(Config()), RecordingReader(path), lambda _: None)
 
 
 def profile(path: Path) -> None:

@@ -1,0 +1,69 @@
+"""The benchmarks run, in short forms: what they print has the shape that readers of their numbers rely on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import false_alarms, memory, replay_speed, service_speed
+from benchmarks.report import table
+from benchmarks.stream import Shape, events, numeric_event
+from driftd.contract.events_in import Label, Prediction
+
+
+def test_the_stream_is_what_the_contract_accepts_and_the_same_for_one_seed() -> None:
+    shape = Shape(models=3, labels=True)
+    chunks = list(events(1000, shape, chunk_records=300))
+    records = [record for chunk in chunks for record in chunk]
+    predictions = [Prediction.model_validate_json(r.value or b"") for r in records if r.topic == "predictions"]
+    labels = [Label.model_validate_json(r.value or b"") for r in records if r.topic == "labels"]
+    assert [len(prediction.features) for prediction in predictions] == [30] * 1000
+    assert {prediction.model for prediction in predictions} == {"model-000", "model-001", "model-002"}
+    assert len({prediction.prediction_id for prediction in predictions}) == 1000
+    assert {label.prediction_id for label in labels} < {prediction.prediction_id for prediction in predictions}
+    assert 500 < sum(len(r.value or b"") for r in records if r.topic == "predictions") / 1000 < 700
+    assert chunks == list(events(1000, shape, chunk_records=300))
+
+
+def test_events_of_known_numbers_are_what_the_contract_accepts() -> None:
+    event = Prediction.model_validate_json(numeric_event(5, "measured", 1_780_000_000_000, [0.5, -1e-7, 3e9]))
+    assert event.features == {"f00": 0.5, "f01": -1e-7, "f02": 3e9}
+
+
+def test_replay_speed_tells_every_stage_and_writes_what_it_printed(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    rows = replay_speed.main(["--events", "6000", "--repeats", "1", "--json", str(file)])
+    assert [row["stage"] for row in rows] == ["json.loads", "read", "decode", "engine", "apply", "replay"]
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert document["rows"] == rows
+    assert document["settings"]["events"] == "6000"
+
+
+def test_memory_is_sampled_on_the_way() -> None:
+    rows = memory.main(["--events", "20000", "--models", "2"])
+    assert [row["events"] for row in rows] == [10_000, 20_000]
+    assert all(isinstance(row["rss_mb"], float) and row["rss_mb"] > 10 for row in rows)
+
+
+def test_growth_is_read_off_the_second_half() -> None:
+    flat = [{"events": i * 1_000_000, "rss_mb": 100.0 if i > 4 else 10.0 * i} for i in range(10)]
+    leaking = [{"events": i * 1_000_000, "rss_mb": 100.0 + i} for i in range(10)]
+    assert memory.growth_kb(flat) == pytest.approx(0.0, abs=0.2)
+    assert memory.growth_kb(leaking) == pytest.approx(1000.0)
+
+
+def test_false_alarms_are_counted_and_a_large_shift_is_found() -> None:
+    short = ["--reference", "1500", "--stationary", "5000", "--settle", "500", "--wait", "3000", "--trials", "2"]
+    rows = {(row["stream"], row["detector"]): row for row in false_alarms.main(short)}
+    assert set(rows) == {(s, d) for s in false_alarms.PROCESSES for d in false_alarms.DETECTORS}
+    assert rows["independent", "distance"]["found_3s"] in ("1/1", "2/2")
+
+
+def test_the_service_is_measured_beside_what_a_user_would_write() -> None:
+    rows = service_speed.main(["--events", "60000", "--baseline-events", "3000"])
+    assert [row["way"] for row in rows] == ["driftd", "faust", "aiokafka"]
+    assert all(isinstance(row["events_per_s"], float) and row["events_per_s"] > 0 for row in rows)
+
+
+def test_a_table_is_aligned() -> None:
+    assert table([{"a": "x", "n": 1.5}, {"a": "long", "n": 12345}]) == "a          n\nx        1.5\nlong  12,345"

@@ -1,7 +1,8 @@
-"""What a user would write without driftd, to compare with. Rule: the plain way, as the libraries' pages show it.
+"""What a user would write without driftd. Rule: the plain way, as the libraries' pages show it.
 
-`python -m benchmarks.baselines faust|aiokafka BOOTSTRAP TOPIC EVENTS` reads events from the start of the topic, feeds each
-number among the features to a River ADWIN of its own, and prints how long the events took, from the first one on.
+`python -m benchmarks.baselines faust|aiokafka BOOTSTRAP TOPIC EVENTS` reads events from the start of the
+topic, feeds each number among the features to a River ADWIN of its own, and prints how long the events
+took, from the first one on.
 """
 
 import asyncio
@@ -70,7 +71,11 @@ async def with_aiokafka(bootstrap: str, topic: str, count: int) -> None:
     """A consumer loop, json.loads, message by message."""
     watch = Watch(count)
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False
+        topic,
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
     )
     await consumer.start()
     try:

@@ -1,9 +1,10 @@
 """False alarms and delay of detectors, through the whole engine, on streams whose truth is known.
 
-`python -m benchmarks.false_alarms` feeds JSON events of 20 features: independent, or autocorrelated (AR(1), 0.5 and
-0.9). An alarm is an alert that opens an incident. Counted are alarms in a stationary stream after the
-reference, and, in `--trials` further streams each, how long after a shift of one feature the first alarm
-comes. An alarm before the shift makes a trial count as `early`, none within `--wait` events as missed.
+`python -m benchmarks.false_alarms` feeds JSON events of 20 features: independent, or autocorrelated
+(AR(1), 0.5 and 0.9). An alarm is an alert that opens an incident. Counted are alarms in a stationary
+stream after the reference, and, in `--trials` further streams each, how long after a shift of one feature
+the first alarm comes. An alarm before the shift makes a trial count as `early`, none within `--wait`
+events as missed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--reference", type=int, default=5000, help="events of the reference")
     parser.add_argument("--stationary", type=int, default=200_000, help="stationary events after it")
     parser.add_argument("--settle", type=int, default=2000, help="stationary events before a shift")
-    parser.add_argument("--wait", type=int, default=20_000, help="events after a shift before it counts as missed")
+    parser.add_argument(
+        "--wait", type=int, default=20_000, help="events after a shift before it counts as missed"
+    )
     parser.add_argument("--trials", type=int, default=10, help="streams for each size of shift")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--detectors", nargs="+", default=list(DETECTORS))
@@ -129,7 +132,8 @@ def alarm_offsets(
     for records in chunks(values, first):
         for event in engine.apply(records).events:
             if event.event_type == OPENED:
-                alarms.append(int(msgspec.json.decode(event.value)["data"]["detected"]["offset"]))
+                detected = msgspec.json.decode(event.value)["data"]["detected"]
+                alarms.append(int(detected["offset"]))
         if alarms and first_only:
             break
     return alarms
@@ -139,9 +143,7 @@ def chunks(values: NDArray[np.float64], first: int) -> Iterator[list[Record]]:
     """The records of `values`, one event a second."""
     for start in range(0, len(values), CHUNK_RECORDS):
         yield [
-            Record(
-                "predictions", 0, number, at_ms, None, numeric_event(number, "measured", at_ms, row)
-            )
+            Record("predictions", 0, number, at_ms, None, numeric_event(number, "measured", at_ms, row))
             for number, row in enumerate(values[start : start + CHUNK_RECORDS].tolist(), first + start)
             for at_ms in (START_MS + number * EVENT_INTERVAL_MS,)
         ]

@@ -1,8 +1,8 @@
 """Does driftd's memory stay flat? Many models, many events, its resident set sampled on the way.
 
-`python -m benchmarks.memory --events 10000000` drives `Engine.apply` and `Engine.changes` in this process.
-`--service` measures the real service instead: `driftd run` as a process of its own, fed through a real
-broker. `state_kb_per_model` is the size of a snapshot, as it stands in the state topic.
+`python -m benchmarks.memory --events 10000000` drives `Engine.apply` and `Engine.changes` in this
+process. `--service` measures the real service instead: `driftd run` as a process of its own, fed through
+a real broker. `state_kb_per_model` is the size of a snapshot, as it stands in the state topic.
 """
 
 from collections.abc import Iterator, Sequence

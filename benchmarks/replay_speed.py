@@ -1,9 +1,9 @@
 """From bytes in a recording to a verdict, on one core, stage by stage, beside a plain loop of json.loads.
 
-`python -m benchmarks.replay_speed --events 200000` writes a recording, then reads it, decodes it and applies it
-with the default detectors, the way `driftd replay` does. Stages: "read" is the recording to records,
-"decode" records to columns, "engine" is all else that `Engine.apply` does. All run `--repeats` times in
-turns, and the fastest of each counts: noise only ever adds.
+`python -m benchmarks.replay_speed --events 200000` writes a recording, then reads it, decodes it and
+applies it with the default detectors, the way `driftd replay` does. Stages: "read" is the recording to
+records, "decode" records to columns, "engine" is all else that `Engine.apply` does. All run `--repeats`
+times in turns, and the fastest of each counts: noise only ever adds.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The real service behind a real broker, for benchmarks. Rule: how far it is, is read from what it committed.
 
-Its journal tells, record by record, which offsets each commit covered; the broker's timestamps on those records
-tell when. Nothing is asked of the service itself, so nothing in it is slowed down.
+Its journal tells, record by record, which offsets each commit covered; the broker's timestamps on those
+records tell when. Nothing is asked of the service itself, so nothing in it is slowed down.
 """
 
 import asyncio
@@ -73,13 +73,19 @@ def driftd(config: Path, *words: str) -> subprocess.Popen[bytes]:
 async def produce(bootstrap: str, count: int, shape: Shape) -> None:
     """Send `count` events of `shape`."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=BATCH_BYTES, acks=1, enable_idempotence=False
+        bootstrap_servers=bootstrap,
+        linger_ms=20,
+        max_batch_size=BATCH_BYTES,
+        acks=1,
+        enable_idempotence=False,
     )
     await producer.start()
     try:
         for chunk in events(count, shape):
             for record in chunk:
-                last = await producer.send(record.topic, record.value, partition=0, timestamp_ms=record.timestamp_ms)
+                last = await producer.send(
+                    record.topic, record.value, partition=0, timestamp_ms=record.timestamp_ms
+                )
             await last
         await producer.flush()
     finally:
@@ -102,7 +108,7 @@ def service(bootstrap: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def commits(bootstrap: str, count: int) -> Iterator[Commit]:
-    """The service's commits, until `count` predictions are covered. Raises TimeoutError where it stands still."""
+    """The service's commits, until `count` predictions are covered. Raises TimeoutError where none come."""
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, group_id=None
     )
@@ -118,13 +124,15 @@ def commits(bootstrap: str, count: int) -> Iterator[Commit]:
                 progress_at = monotonic()
                 yield Commit(covered, record.timestamp)
             if monotonic() - progress_at > IDLE_SECONDS_MAX:
-                raise TimeoutError(f"the service committed nothing for {IDLE_SECONDS_MAX:g} s, after {covered} events")
+                raise TimeoutError(
+                    f"the service committed nothing for {IDLE_SECONDS_MAX:g} s, after {covered} events"
+                )
     finally:
         consumer.close()
 
 
 def sampled_service(count: int, shape: Shape, samples: int) -> Iterator[Row]:
-    """A row for each `samples`-th part of `count` events that the service committed, with its resident set."""
+    """A row for each `samples`-th part of `count` events that the service committed."""
     from benchmarks.memory import resident_bytes  # noqa: PLC0415  it imports this file when asked for the service
 
     with broker_with(count, shape) as broker, service(broker.bootstrap) as process:
@@ -135,5 +143,3 @@ def sampled_service(count: int, shape: Shape, samples: int) -> Iterator[Row]:
                 yield {"events": commit.predictions, "rss_mb": resident_bytes(process.pid) / 1e6}
         sleep(1.0)
         yield {"events": count, "rss_mb": resident_bytes(process.pid) / 1e6}
-
-

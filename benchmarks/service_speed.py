@@ -1,9 +1,9 @@
 """Events a second out of a real Kafka, commits included, beside what a user would write without driftd.
 
-`python -m benchmarks.service_speed --events 500000` fills a topic of a real broker, then lets the service work it off
-with its defaults; then a Faust agent with River's ADWIN per feature, and an aiokafka loop with json.loads and
-ADWIN, on the first `--baseline-events` of the same topic. The broker shares the machine with all of them.
-Timed is the steady part: from the first commit (or event) to the last.
+`python -m benchmarks.service_speed --events 500000` fills a topic of a real broker, then lets the service
+work it off with its defaults; then a Faust agent with River's ADWIN per feature, and an aiokafka loop
+with json.loads and ADWIN, on the first `--baseline-events` of the same topic. The broker shares the
+machine with all of them. Timed is the steady part: from the first commit (or event) to the last.
 """
 
 import json
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
 
 
 def service_speed(bootstrap: str, count: int) -> tuple[float, float]:
-    """Events a second between the first commit and the last, and seconds from the start of the process to the last."""
+    """Events a second from the first commit to the last, and seconds from the process's start to the last."""
     started = perf_counter()
     with service(bootstrap):
         seen = list(commits(bootstrap, count))
@@ -58,13 +58,15 @@ def service_speed(bootstrap: str, count: int) -> tuple[float, float]:
 
 
 def baseline_speed(way: str, bootstrap: str, count: int) -> tuple[float, float]:
-    """Events a second from the first event to the last, and seconds from the start of the process to its end."""
+    """Events a second from the first event to the last, and seconds from the process's start to its end."""
     started = perf_counter()
     command = [sys.executable, "-m", "benchmarks.baselines", way, bootstrap, "predictions", str(count)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=False)
     lines = [line for line in done.stdout.decode().splitlines() if line.startswith("{")]
     if not lines:
-        raise SystemExit(f"the baseline {way} ended with {done.returncode} and told nothing; see its messages above")
+        raise SystemExit(
+            f"the baseline {way} ended with {done.returncode} and told nothing; see its messages above"
+        )
     told = json.loads(lines[-1])
     return told["events"] / told["seconds"], perf_counter() - started
 

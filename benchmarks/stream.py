@@ -1,8 +1,9 @@
 """Prediction events to measure with. Rule: one shape and one seed make the same bytes everywhere.
 
-An event is JSON of about 600 bytes: an id like a UUID, a model, a time, 30 features (27 numbers, two texts, one
-boolean), an answer, a latency. What follows the time is drawn from a pool of events made once, because
-making each anew would cost more than what is measured; the draws are random, so nothing repeats in order.
+An event is JSON of about 600 bytes: an id like a UUID, a model, a time, 30 features (27 numbers, two
+texts, one boolean), an answer, a latency. What follows the time is drawn from a pool of events made once,
+because making each anew would cost more than what is measured; the draws are random, so nothing repeats
+in order.
 """
 
 import json
@@ -25,7 +26,7 @@ CLASSES = ("no", "yes")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the events are like. `labels`: each prediction is followed by its label, LABEL_LAG_EVENTS later."""
+    """What the events are like. `labels`: LABEL_LAG_EVENTS after each prediction comes its label."""
 
     models: int = 1
     features: int = 30

@@ -15,12 +15,16 @@ def test_the_stream_is_what_the_contract_accepts_and_the_same_for_one_seed() -> 
     shape = Shape(models=3, labels=True)
     chunks = list(events(1000, shape, chunk_records=300))
     records = [record for chunk in chunks for record in chunk]
-    predictions = [Prediction.model_validate_json(r.value or b"") for r in records if r.topic == "predictions"]
+    predictions = [
+        Prediction.model_validate_json(r.value or b"") for r in records if r.topic == "predictions"
+    ]
     labels = [Label.model_validate_json(r.value or b"") for r in records if r.topic == "labels"]
     assert [len(prediction.features) for prediction in predictions] == [30] * 1000
     assert {prediction.model for prediction in predictions} == {"model-000", "model-001", "model-002"}
     assert len({prediction.prediction_id for prediction in predictions}) == 1000
-    assert {label.prediction_id for label in labels} < {prediction.prediction_id for prediction in predictions}
+    assert {label.prediction_id for label in labels} < {
+        prediction.prediction_id for prediction in predictions
+    }
     assert 500 < sum(len(r.value or b"") for r in records if r.topic == "predictions") / 1000 < 700
     assert chunks == list(events(1000, shape, chunk_records=300))
 
@@ -53,7 +57,18 @@ def test_growth_is_read_off_the_second_half() -> None:
 
 
 def test_false_alarms_are_counted_and_a_large_shift_is_found() -> None:
-    short = ["--reference", "1500", "--stationary", "5000", "--settle", "500", "--wait", "3000", "--trials", "2"]
+    short = [
+        "--reference",
+        "1500",
+        "--stationary",
+        "5000",
+        "--settle",
+        "500",
+        "--wait",
+        "3000",
+        "--trials",
+        "2",
+    ]
     rows = {(row["stream"], row["detector"]): row for row in false_alarms.main(short)}
     assert set(rows) == {(s, d) for s in false_alarms.PROCESSES for d in false_alarms.DETECTORS}
     assert rows["independent", "distance"]["found_3s"] in ("1/1", "2/2")
@@ -66,4 +81,6 @@ def test_the_service_is_measured_beside_what_a_user_would_write() -> None:
 
 
 def test_a_table_is_aligned() -> None:
-    assert table([{"a": "x", "n": 1.5}, {"a": "long", "n": 12345}]) == "a          n\nx        1.5\nlong  12,345"
+    assert (
+        table([{"a": "x", "n": 1.5}, {"a": "long", "n": 12345}]) == "a          n\nx        1.5\nlong  12,345"
+    )

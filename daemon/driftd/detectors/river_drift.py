@@ -41,15 +41,21 @@ RIVER_OPTIONS: Final[Mapping[str, Mapping[str, Option]]] = {
     },
     "page_hinkley": {
         "min_instances": Option(30, "values before the first look", 1, 1_000_000),
-        "delta": Option(0.005, "change of the mean that is tolerated, in deviations of the reference", 0.0, 100.0),
+        "delta": Option(
+            0.005, "change of the mean that is tolerated, in deviations of the reference", 0.0, 100.0
+        ),
         "threshold": Option(50.0, "sum of excess deviations that is a change (lambda)", 0.0, 1e9),
-        "alpha": Option(0.9999, "share of the sum that each value leaves standing (1: it forgets nothing)", 0.0, 1.0),
+        "alpha": Option(
+            0.9999, "share of the sum that each value leaves standing (1: it forgets nothing)", 0.0, 1.0
+        ),
         "mode": Option("both", 'which change of the mean counts: "up", "down" or "both"'),
     },
     "kswin": {
         "alpha": Option(0.005, "p-value of the Kolmogorov-Smirnov test that is a change", 1e-12, 0.5),
         "window_size": Option(100, "values in the sliding window", 100, 10_000),
-        "stat_size": Option(30, "latest values that are compared with as many drawn from those before", 5, 50),
+        "stat_size": Option(
+            30, "latest values that are compared with as many drawn from those before", 5, 50
+        ),
         "seed": Option(7, "seed of the drawing: equal seeds, equal detections", 0, 2**32 - 1),
     },
     "ddm": {

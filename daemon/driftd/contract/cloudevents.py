@@ -36,13 +36,23 @@ def encode_cloudevent(
         "type": event_type.value,
         "subject": subject,
         "time": rfc3339(time_ms),
-        "dataschema": f"urn:driftd:schema:{event_type.value}",
+        "dataschema": data_schema_urn(event_type.value),
     }
     value = msgspec.json.encode(
         {**attributes, "datacontenttype": "application/json", "data": data.model_dump(mode="json")}
     )
     headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
     return value, (*headers, ("content-type", CONTENT_TYPE.encode()))
+
+
+def schema_urn(name: str) -> str:
+    """The `$id` of the schema file of an event."""
+    return f"urn:driftd:schema:{name}"
+
+
+def data_schema_urn(event_type: str) -> str:
+    """What `dataschema` says: the part of the event's schema file that is about its data."""
+    return f"{schema_urn(event_type)}#data"
 
 
 def rfc3339(time_ms: int) -> str:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from driftd.contract.record import Source
 from driftd.engine.state import StateError, seal, unseal
-from driftd.errors import DriftdError
+from driftd.errors import EXIT_CONFIG, DriftdError
 
 LAYOUT_KEY: Final = "layout"
 BEGIN_ANEW: Final = "to begin anew, name another topic in topics.state (or delete the old one) and restart"
@@ -25,6 +25,8 @@ BEGIN_ANEW: Final = "to begin anew, name another topic in topics.state (or delet
 
 class ShardError(DriftdError):
     """Why a shard cannot go on; the message says which topic, which offsets, and what can be done."""
+
+    exit_code = EXIT_CONFIG
 
 
 class Fenced(Exception):

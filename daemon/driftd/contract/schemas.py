@@ -1,6 +1,6 @@
 """The schemas of all events, generated. Rule: the contract's models are the one source.
 
-One JSON Schema 2020-12 file per event, and `asyncapi.json` (AsyncAPI 3.0), which says what each topic carries.
+One JSON Schema 2020-12 file per event, and `asyncapi.json` (AsyncAPI 3.0), that says what topics carry.
 An event that comes out is described whole, envelope and data; its `dataschema` names the part about its data.
 Objects may have more fields than these: readers ignore what they do not know, so a new field breaks nobody.
 """

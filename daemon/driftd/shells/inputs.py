@@ -17,7 +17,7 @@ from driftd.contract.record import Record, Source
 from driftd.kafka_settings import KafkaSettings
 from driftd.shard import Layout, ShardError, StartOver, check_offsets
 
-IDLE_AFTER_MS = 1_000
+IDLE_AFTER_MS = 10_000
 FETCH_BYTES_MAX = 2 * 1024 * 1024
 METADATA_AGE_MAX_MS = 30_000
 

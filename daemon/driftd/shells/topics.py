@@ -72,7 +72,6 @@ class Cluster:
             self._admin: Any = KafkaAdminClient(
                 **{**settings.client(), "request_timeout_ms": timeout_ms},
                 bootstrap_timeout_ms=timeout_ms,
-                api_version_auto_timeout_ms=timeout_ms,
             )
 
     def __enter__(self) -> "Cluster":

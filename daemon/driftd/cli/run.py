@@ -1,0 +1,86 @@
+"""`driftd run`: the daemon, wired together."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from driftd import __version__
+from driftd.alignment import source_order
+from driftd.cli.config_file import find_config, read_config
+from driftd.cli.reference_file import read_references
+from driftd.config import Config
+from driftd.engine.engine import Engine
+from driftd.engine.state import State
+from driftd.errors import EXIT_OK
+from driftd.kafka_settings import KafkaSettings, kafka_settings
+from driftd.reference.profile import Profile
+from driftd.shard_view import ServiceView, ShardView
+from driftd.shells.http import http_port
+from driftd.shells.inputs import Inputs
+from driftd.shells.logs import set_up_logs
+from driftd.shells.loop import Parts, ShardLoop
+from driftd.shells.metrics import build_registry
+from driftd.shells.service import serve
+from driftd.shells.store import read_store
+from driftd.shells.topics import Cluster, check_topics, read_layout, wanted_topics
+from driftd.shells.transactions import Transactions
+
+log = structlog.get_logger(__name__)
+
+
+def run(*, config: Path | None = None) -> int:
+    """Run the daemon: watch the topics of a Kafka cluster until SIGTERM or Ctrl-C.
+
+    Parameters
+    ----------
+    config
+        The configuration file.
+    """
+    settings = read_config(config)
+    references = read_references(settings)
+    kafka = kafka_settings(settings.kafka, os.environ)
+    set_up_logs(settings.log.level, settings.log.format)
+    log.info("driftd starts", version=__version__, brokers=kafka.addresses, config=str(find_config(config)))
+    with Cluster(kafka) as cluster:
+        cluster_id = cluster.cluster_id()
+        check_topics(cluster.find(list(wanted_topics(settings.topics))), settings.topics)
+    asyncio.run(_serve(settings, kafka, cluster_id, references))
+    return EXIT_OK
+
+
+async def _serve(
+    config: Config, kafka: KafkaSettings, cluster_id: str, references: Mapping[str, Profile]
+) -> None:
+    view = ServiceView()
+    registry, commit_seconds = build_registry(view)
+    parts = shard_parts(config, kafka, cluster_id, references)
+
+    def make_loop(shard_view: ShardView) -> ShardLoop:
+        shard_view.committed = commit_seconds.observe
+        return ShardLoop(shard_view, config, parts)
+
+    async with http_port(config.http, view, registry):
+        await serve(config.kafka, config.topics, kafka, view, make_loop)
+
+
+def shard_parts(
+    config: Config, kafka: KafkaSettings, cluster_id: str, references: Mapping[str, Profile]
+) -> Parts:
+    """What a shard's loop is made of, on a real cluster."""
+    topics, instance = config.topics, config.kafka.instance
+    enough = 2 * config.kafka.batch_records_max
+    return Parts(
+        transactions=lambda shard: Transactions(kafka, f"{cluster_id}.{instance}.{shard}"),
+        layout=lambda: asyncio.to_thread(read_layout, kafka, topics),
+        store=lambda shard: read_store(kafka, topics.state, shard),
+        inputs=lambda sources: Inputs(kafka, source_order(sources, topics), config.kafka.align_ms, enough),
+        engine=lambda state: make_engine(config, state, references),
+    )
+
+
+def make_engine(config: Config, state: State, references: Mapping[str, Profile]) -> Engine:
+    """An engine that goes on from `state`."""
+    return Engine(config, state, references)

@@ -1,0 +1,141 @@
+"""What Prometheus reads. Rule: every counter of the engine is a metric of the same name; a phase is shown, not guessed.
+
+`driftd_model_phase` has one series per model and phase, 1 for the one it is in: a model that cannot be judged yet
+is at "learning" or "reference", never merely without alerts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from driftd import __version__
+from driftd.engine.status import ModelStatus
+from driftd.shard_view import Phase, ServiceView, ShardView
+
+COMMIT_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+MODEL_PHASES: Final = ("learning", "reference", "watching")
+
+MODEL_COUNTERS: Final[Mapping[str, str]] = {
+    "predictions": "Predictions watched.",
+    "labels": "Labels read.",
+    "labels_joined": "Labels that found their prediction.",
+    "labels_repeated": "Labels for a prediction that had one already.",
+    "early_labels_evicted": "Labels dropped that waited for a prediction (labels.waiting_labels_max, join_window_ms).",
+    "predictions_unlabelled_evicted": "Predictions that were waited for no longer (labels.waiting_predictions_max).",
+    "predictions_repeated": "Predictions whose id came before.",
+    "predictions_of_past_versions": "Predictions of a version that was replaced: counted, not watched.",
+    "out_of_order": "Labelled predictions whose turn had passed (labels.reorder_max).",
+    "features_ignored": "Feature values beyond limits.features_max or not among the features watched.",
+    "alerts_opened": "Alerts: incidents opened.",
+    "alerts_updated": "Alerts: incidents changed.",
+    "alerts_resolved": "Alerts: incidents over.",
+    "deployments": "New versions.",
+    "resets": "References begun anew by a command.",
+}
+"""Counters of a model that are metrics of their own, with what they count; others come as they are named."""
+
+
+class ServiceCollector(Collector):
+    """Makes metrics of a `ServiceView` whenever they are asked for."""
+
+    def __init__(self, view: ServiceView) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics of all shards."""
+        shards = [view for _, view in sorted((self._view.shards or {}).items())]
+        yield gauge("build", "The version that runs.", ["version"], [((__version__,), 1)])
+        yield gauge("ready", "1 where /readyz says so.", [], [((), not self._view.unready())])
+        yield from shard_metrics(shards)
+        yield from engine_metrics(shards)
+        yield from model_metrics([model for view in shards for model in view.status.models])
+
+
+def build_registry(view: ServiceView) -> tuple[CollectorRegistry, Histogram]:
+    """The registry with all metrics of `view`, and the one that the loops observe: seconds per commit."""
+    registry = CollectorRegistry()
+    commits = Histogram(
+        "driftd_commit_seconds", "How long a transaction took.", buckets=COMMIT_SECONDS, registry=registry
+    )
+    registry.register(ServiceCollector(view))
+    return registry, commits
+
+
+def shard_metrics(shards: Sequence[ShardView]) -> Iterator[Metric]:
+    """How the shards are."""
+    phases = [((str(one.shard), phase.value), one.phase is phase) for one in shards for phase in Phase]
+    yield gauge("shard_phase", "1 for the phase that the shard is in.", ["shard", "phase"], phases)
+    restarts = [((str(one.shard),), one.restarts) for one in shards]
+    yield counter("shard_restarts", "How often the shard went back to its store.", ["shard"], restarts)
+    commits = [((str(one.shard),), one.commits) for one in shards]
+    yield counter("commits", "Transactions committed.", ["shard"], commits)
+    records = [((str(one.shard), topic), count) for one in shards for topic, count in one.records.items()]
+    yield counter("records", "Records applied since the process began.", ["shard", "topic"], records)
+    published = [((str(one.shard), kind), count) for one in shards for kind, count in one.published.items()]
+    yield counter("events_published", "Events published since the process began.", ["shard", "type"], published)
+    lags = [
+        ((source.topic, str(source.partition)), lag) for one in shards for source, lag in one.lag_records.items()
+    ]
+    yield gauge("lag_records", "Records in the partition that were not applied yet.", ["topic", "partition"], lags)
+    sizes = [((str(one.shard),), sum(one.state_bytes.values())) for one in shards]
+    yield gauge("state_bytes", "Size of the stored state.", ["shard"], sizes)
+
+
+def engine_metrics(shards: Sequence[ShardView]) -> Iterator[Metric]:
+    """What the engines have counted, since their states began."""
+    rejected: dict[str, int] = {}
+    others: dict[str, int] = {}
+    for one in shards:
+        for name, count in one.counters.items():
+            into, key = (rejected, name[9:]) if name.startswith("rejected.") else (others, name)
+            into[key] = into.get(key, 0) + count
+    yield counter(
+        "events_rejected", "Events that could not be used.", ["reason"], [((r,), n) for r, n in rejected.items()]
+    )
+    yield counter(
+        "engine_events", "What the engine has counted.", ["name"], [((r,), n) for r, n in others.items()]
+    )
+
+
+def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
+    """How the models are."""
+    phases = [((one.name, phase), one.phase == phase) for one in models for phase in MODEL_PHASES]
+    yield gauge("model_phase", "1 for the phase that the model is in.", ["model", "phase"], phases)
+    missing = [((one.name,), one.events_missing) for one in models]
+    yield gauge("model_events_missing", "Events until the model can be judged.", ["model"], missing)
+    waiting = [((one.name,), one.waiting_predictions) for one in models]
+    yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)
+    kinds = [
+        ((one.name, kind), one.open_incidents.count(kind)) for one in models for kind in sorted(set(one.open_incidents))
+    ]
+    yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind"], kinds)
+    asked = [((one.name,), one.request is not None) for one in models]
+    yield gauge("model_retraining_requested", "1 while a retraining request is in flight.", ["model"], asked)
+    names = [*MODEL_COUNTERS, *sorted({name for one in models for name in one.counters} - MODEL_COUNTERS.keys())]
+    for name in names:
+        counts = [((one.name,), one.counters.get(name, 0)) for one in models]
+        about = MODEL_COUNTERS.get(name, f"{name.replace('_', ' ')} of the model.")
+        yield counter(f"model_{name}", about, ["model"], counts)
+
+
+def gauge(
+    name: str, about: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    """A gauge `driftd_NAME`."""
+    family = GaugeMetricFamily(f"driftd_{name}", about, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, float(number))
+    return family
+
+
+def counter(
+    name: str, about: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]]
+) -> CounterMetricFamily:
+    """A counter `driftd_NAME_total`."""
+    family = CounterMetricFamily(f"driftd_{name}", about, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, float(number))
+    return family

@@ -1,4 +1,4 @@
-"""The envelope of events that come out: CloudEvents 1.0, structured JSON, with the attributes besides as headers.
+"""The envelope of events that come out: CloudEvents 1.0, structured JSON, and the attributes as headers too.
 
 Source: CloudEvents 1.0.2, JSON format and Kafka protocol binding. Rule: the same event gives the same bytes.
 """
@@ -25,7 +25,7 @@ class EventType(StrEnum):
     EVENT_REJECTED = "dev.driftd.event.rejected.v1"
 
 
-def encode_cloudevent(
+def encode_cloudevent(  # noqa: PLR0917  the attributes in their usual order
     event_type: EventType, event_id: str, source: str, subject: str, time_ms: int, data: BaseModel
 ) -> tuple[bytes, Headers]:
     """The value and the headers of one event. `time_ms` is the time of the record that decided it."""
@@ -58,8 +58,8 @@ def data_schema_urn(event_type: str) -> str:
 def rfc3339(time_ms: int) -> str:
     """A time in milliseconds since 1970 as RFC 3339 in UTC.
 
-    Days to civil date after Howard Hinnant, "chrono-compatible low-level date algorithms": pure integers, valid
-    for any year from 1 to 9999.
+    Days to civil date after Howard Hinnant, "chrono-compatible low-level date algorithms": pure integers,
+    valid for any year from 1 to 9999.
 
     >>> rfc3339(951_782_400_123)
     '2000-02-29T00:00:00.123Z'

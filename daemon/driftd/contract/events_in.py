@@ -1,4 +1,4 @@
-"""Events that go in. Rule: these models define what is accepted; every faster way is measured against them."""
+"""Events that go in. Rule: these models define what is accepted; faster ways are measured against them."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -43,7 +43,9 @@ class Prediction(Event):
     )
     latency_ms: Number | None = Field(None, description="How long the inference took, in milliseconds.")
     error: str | None = Field(None, description="Why the inference failed; null where it did not.")
-    segment: dict[Name, str] | None = Field(None, description="Names of the groups that the event belongs to.")
+    segment: dict[Name, str] | None = Field(
+        None, description="Names of the groups that the event belongs to."
+    )
 
 
 class Label(Event):

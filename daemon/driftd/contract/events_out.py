@@ -21,13 +21,13 @@ class PlaceData(Data):
 
 
 class Figures(Data):
-    """One signal over some events. Quantiles are to the width of a bin, null where they lie outside the bins."""
+    """One signal over some events. Quantiles are to the width of a bin, null outside of the bins."""
 
     count: int = Field(description="How many events these figures are of.")
     missing_share: float = Field(description="Share of the events without a value, 0 to 1.")
     invalid_share: float = Field(description="Share of the events with a value of the wrong type, 0 to 1.")
     outside_share: float = Field(
-        description="Share of the values far outside the reference's range, or of levels it never saw, 0 to 1."
+        description="Share of the values far outside the reference's range, or of unseen levels, 0 to 1."
     )
     mean: float | None = Field(None, description="Mean of the values, in the signal's unit.")
     p10: float | None = Field(None, description="10 % of the values are below, in the signal's unit.")
@@ -56,7 +56,8 @@ class AlertData(Data):
     model: str = Field(description="Name of the model.")
     model_version: str | None = Field(description="Version of the model, null where events carry none.")
     kind: str = Field(
-        description="data_drift, concept_drift, performance, data_quality, label_quality, operations or silence."
+        description="data_drift, concept_drift, performance, data_quality, label_quality, operations "
+        "or silence."
     )
     severity: str = Field(description="info, warning or critical.")
     stage: str = Field(description="Stage to go back to: data, labels, modeling or deployment.")

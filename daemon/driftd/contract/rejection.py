@@ -1,4 +1,4 @@
-"""Why an event is refused. Rule: a fixed set, so that it can be counted; the detail of a case is a text beside it."""
+"""Why an event is refused. Rule: a fixed set, so that it can be counted; details of a case are beside it."""
 
 from enum import StrEnum
 

@@ -1,6 +1,6 @@
-"""Records to a batch. Rule: bytes are decoded once, by the fastest way that is sure; what it is not sure of goes on.
+"""Records to a batch. Rule: bytes are decoded by the fastest way that is sure; the rest goes on.
 
-For a model that is known: its generated struct, then the generic one, then the contract's model, which decides.
+For a model that is known: its generated struct, then the generic one, then the contract's, which decides.
 """
 
 import re
@@ -10,21 +10,35 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from driftd.contract.events_in import (
-    CONTROL_EVENTS, Command, Deployment, Label, Prediction, RetrainingReply, Tick,
-)  # fmt: skip
+    CONTROL_EVENTS,
+    Command,
+    Deployment,
+    Label,
+    Prediction,
+    RetrainingReply,
+    Tick,
+)
 from driftd.contract.record import Record
 from driftd.contract.rejection import RejectionReason
 from driftd.decode.columns import (
-    INVALID, Batch, LabelColumns, ModelTable, PredictionColumns, PredictionRows, columns_from_rows,
-    joined_columns, label_columns,
-)  # fmt: skip
+    INVALID,
+    Batch,
+    LabelColumns,
+    ModelTable,
+    PredictionColumns,
+    PredictionRows,
+    columns_from_rows,
+    joined_columns,
+    label_columns,
+)
 from driftd.decode.native import Native, native_of
 from driftd.decode.rejections import Refused, Rejection
-from driftd.decode.rows import LabelRow, PredictionRow
+from driftd.decode.rows import LabelRow, Loose, PredictionRow
 from driftd.decode.schema import Schema, SignalType
-from driftd.decode.strict import check_bytes, syntax, validated
+from driftd.decode.strict import SHALLOW_BYTES_MAX, check_bytes, syntax, validated
 
 __all__ = [
     "INVALID", "Batch", "LabelColumns", "ModelTable", "PredictionColumns", "PredictionRow", "PredictionRows",
@@ -89,25 +103,33 @@ def decode(records: Sequence[Record], topics: Topics, limits: Limits, schemas: M
         except Refused as refused:
             gatherer.rejected.append(refused.at(position))
     return Batch(
-        {model: _table(share, schemas.get(model)) for model, share in gatherer.shares.items()}, gatherer.rejected
+        {model: _table(share, schemas.get(model)) for model, share in gatherer.shares.items()},
+        gatherer.rejected,
     )
 
 
-def decode_control(record: Record, limits: Limits) -> Deployment | RetrainingReply | Command | Tick | Rejection:
+def decode_control(
+    record: Record, limits: Limits
+) -> Deployment | RetrainingReply | Command | Tick | Rejection:
     """The event of a control record, or why it is none (at position 0)."""
     try:
         loose = syntax(record.value, limits.event_bytes_max)
-        if loose.specversion is not msgspec.UNSET and loose.data is not msgspec.UNSET:
-            loose = syntax(bytes(loose.data), limits.event_bytes_max)
-        event = CONTROL_EVENTS.get(loose.type) if isinstance(loose.type, str) else None
-        if event is None:
-            known = ", ".join(CONTROL_EVENTS)
-            raise Refused(RejectionReason.UNKNOWN_EVENT_TYPE, f"type should be one of {known}")
-        accepted = validated(loose, event, limits.event_features_max)
+        data = _enveloped(loose)
+        if data is not None:
+            loose = syntax(data, limits.event_bytes_max)
+        accepted = validated(loose, _control_event(loose), limits.event_features_max)
         _check_time(accepted.at_ms, record, limits, getattr(accepted, "model", None))
     except Refused as refused:
         return refused.at(0)
     return accepted
+
+
+def _control_event(loose: Loose) -> type[Deployment | RetrainingReply | Command | Tick]:
+    event = CONTROL_EVENTS.get(loose.type) if isinstance(loose.type, str) else None
+    if event is None:
+        known = ", ".join(CONTROL_EVENTS)
+        raise Refused(RejectionReason.UNKNOWN_EVENT_TYPE, f"type should be one of {known}")
+    return event
 
 
 class _Gatherer:
@@ -123,12 +145,13 @@ class _Gatherer:
         self.rejected: list[Rejection] = []
         self.bytes_max = limits.event_bytes_max
         self.fast_bytes_max = min(self.bytes_max, limits.event_features_max * BYTES_PER_FEATURE_MIN)
+        self.sure_bytes_max = min(self.fast_bytes_max, SHALLOW_BYTES_MAX)
         self.skew_max_ms = limits.clock_skew_max_ms
 
     def prediction(self, position: int, record: Record) -> None:
         """Take a record of a predictions topic. Raises Refused."""
         value = record.value
-        if value is None or len(value) > self.fast_bytes_max or not value.isascii():
+        if value is None or len(value) > self.sure_bytes_max or not value.isascii():
             value = check_bytes(value, self.bytes_max)
         share = self.last if self.needle in value else self._hinted(value)
         if share is not None and len(value) <= self.fast_bytes_max:
@@ -152,8 +175,9 @@ class _Gatherer:
             row = _LABEL(value)
         except (msgspec.MsgspecError, RecursionError, ValueError):
             loose = syntax(value, self.bytes_max)
-            if _is_envelope(loose):
-                loose = syntax(bytes(loose.data), self.bytes_max)
+            data = _enveloped(loose)
+            if data is not None:
+                loose = syntax(data, self.bytes_max)
             accepted = validated(loose, Label, self.limits.event_features_max)
             row = LabelRow(**{name: getattr(accepted, name) for name in LabelRow.__struct_fields__})
         _check_time(row.at_ms, record, self.limits, row.model)
@@ -163,16 +187,27 @@ class _Gatherer:
 
     def _row(self, value: bytes) -> PredictionRow:
         """The event of `value` as a generic row, by the contract where the fast way is not sure."""
-        try:
-            if len(value) <= self.fast_bytes_max:
-                return _PREDICTION(value)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            pass
+        row = self._generic(value)
+        if row is not None:
+            return row
         loose = syntax(value, self.bytes_max)
-        if _is_envelope(loose):
-            return self._row(bytes(loose.data))
+        data = _enveloped(loose)
+        if data is not None:
+            row = self._generic(data)
+            if row is not None:
+                return row
+            loose = syntax(data, self.bytes_max)
         accepted = validated(loose, Prediction, self.limits.event_features_max)
         return PredictionRow(**{name: getattr(accepted, name) for name in PredictionRow.__struct_fields__})
+
+    def _generic(self, value: bytes) -> PredictionRow | None:
+        """The event of `value`, None where the fast way is not sure that it is one."""
+        if len(value) > self.fast_bytes_max:
+            return None
+        try:
+            return _PREDICTION(value)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            return None
 
     def _odd(self, position: int, record: Record, row: PredictionRow) -> None:
         _check_time(row.at_ms, record, self.limits, row.model)
@@ -202,17 +237,21 @@ class _Gatherer:
         if share is None:
             schema = self.schemas.get(model)
             native = None if schema is None else native_of(schema)
-            share = self.shares[model] = _Share(model, native, _PREDICTION if native is None else native.decode)
+            share = self.shares[model] = _Share(
+                model, native, _PREDICTION if native is None else native.decode
+            )
         return share
 
 
-def _is_envelope(loose: Any) -> bool:
-    """Whether a CloudEvent was sent in structured form: its data is the event."""
-    return (
-        loose.specversion is not msgspec.UNSET
-        and loose.data is not msgspec.UNSET
-        and loose.prediction_id is msgspec.UNSET
-    )
+def _enveloped(loose: Loose) -> bytes | None:
+    """The event in a CloudEvent that was sent in structured form, None where it is no such envelope."""
+    if (
+        loose.specversion is msgspec.UNSET
+        or loose.data is msgspec.UNSET
+        or loose.prediction_id is not msgspec.UNSET
+    ):
+        return None
+    return bytes(loose.data)
 
 
 def _check_time(at_ms: int, record: Record, limits: Limits, model: str | None) -> None:
@@ -231,16 +270,14 @@ def _table(share: _Share, schema: Schema | None) -> ModelTable:
     if share.native is None or schema is None:
         rows = PredictionRows(positions, share.events) if share.events else None
         return ModelTable(rows, labels)
-    columns = _native_columns(share.native, positions, share.events, schema) if share.events else None
+    columns = _native_columns(share.native, positions, share.events) if share.events else None
     if share.odd:
         slow = columns_from_rows(PredictionRows(np.array(share.odd_positions, np.int64), share.odd), schema)
         columns = slow if columns is None else joined_columns(columns, slow)
     return ModelTable(columns, labels)
 
 
-def _native_columns(
-    native: Native, positions: Any, events: Sequence[Any], schema: Schema
-) -> PredictionColumns:
+def _native_columns(native: Native, positions: NDArray[np.int64], events: Sequence[Any]) -> PredictionColumns:
     features = native.columns(events)
     first = native.number_features
     categories: list[Sequence[object]] = list(features[first : first + native.category_features])

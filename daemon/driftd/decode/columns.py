@@ -32,8 +32,8 @@ class PredictionColumns:
     """n predictions of one model.
 
     `positions` (n,) int64 are indices of records, `numbers` (rows, n) the number and boolean signals in the
-    schema's order (NaN missing, +inf of the wrong type), `categories` per category signal n of: a level, None where
-    missing, INVALID. `predictions` are as they came.
+    schema's order (NaN missing, +inf of the wrong type), `categories` per category signal n of: a level, None
+    where missing, INVALID. `predictions` are as they came.
     """
 
     positions: NDArray[np.int64]
@@ -79,7 +79,10 @@ class LabelColumns:
     def slice(self, start: int, stop: int) -> "LabelColumns":
         """The labels from `start` to before `stop`."""
         return LabelColumns(
-            self.positions[start:stop], self.prediction_ids[start:stop], self.labels[start:stop], self.at_ms[start:stop]
+            self.positions[start:stop],
+            self.prediction_ids[start:stop],
+            self.labels[start:stop],
+            self.at_ms[start:stop],
         )
 
 
@@ -101,7 +104,9 @@ class Batch:
 
 def columns_from_rows(rows: PredictionRows, schema: Schema) -> PredictionColumns:
     """The columns of `rows` by `schema`. This is the definition: every faster way gives the same."""
-    numbers = [_number_row(signal, rows.rows) for signal in schema.signals if signal.type is not SignalType.CATEGORY]
+    numbers = [
+        _number_row(signal, rows.rows) for signal in schema.signals if signal.type is not SignalType.CATEGORY
+    ]
     categories = [
         [_level(_value(signal.name, row)) for row in rows.rows]
         for signal in schema.signals

@@ -1,7 +1,7 @@
 """The fast way: structs generated from a model's signals. Rule: it says yes or "I don't know", never no.
 
-What it does not know goes the slow way (`strict.py`), which decides. A generated struct refuses feature names that it
-does not know, so that no feature goes unchecked.
+What it does not know goes the slow way (`strict.py`), which decides. A generated struct refuses feature names
+that it does not know, so that no feature goes unchecked.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,7 +110,7 @@ def native_of(schema: Schema) -> Native:
     )
 
 
-def _struct(name: str, fields: list[tuple[str, Any, Any]]) -> Any:
+def _struct(name: str, fields: list[tuple[str, Any, Any]]) -> type[msgspec.Struct]:
     """A struct with any field names: they are numbered inside, and renamed for the wire."""
     numbered = [(f"f{i}", kind, default) for i, (_, kind, default) in enumerate(fields)]
     return msgspec.defstruct(

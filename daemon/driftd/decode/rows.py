@@ -1,4 +1,4 @@
-"""Prediction and label events as msgspec structs, of a model that is not known yet. Rule: types mirror the contract."""
+"""Events of a model that is not known yet, as msgspec structs. Rule: types mirror the contract."""
 
 from typing import Annotated, Any, TypeAlias
 
@@ -7,9 +7,9 @@ import msgspec
 from driftd.contract.events_in import ID_LENGTH_MAX, MODEL_LENGTH_MAX, MODEL_PATTERN, TIME_MAX_MS
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)]
-Model: TypeAlias = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=MODEL_LENGTH_MAX, pattern=MODEL_PATTERN)
-]
+# in Python's expressions, which msgspec uses, $ also matches before a newline at the end; \Z does not
+_WHOLE = MODEL_PATTERN.replace("$", r"\Z")
+Model: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=MODEL_LENGTH_MAX, pattern=_WHOLE)]
 TimeMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=TIME_MAX_MS)]
 Value: TypeAlias = float | str | bool
 Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]

@@ -14,8 +14,10 @@ class SignalType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One monitored quantity, named by its path in the event: `features.age`, `prediction`, `scores.yes`,
-    `latency_ms`; `failed` is whether the event's `error` is set."""
+    """One monitored quantity, named by its path in the event.
+
+    Such as `features.age`, `prediction`, `scores.yes`, `latency_ms`; `failed` is whether its `error` is set.
+    """
 
     name: str
     type: SignalType
@@ -25,8 +27,8 @@ class Signal:
 class Schema:
     """The signals of a model, in the order of their columns.
 
-    `others` are features that its events carry too but that are not monitored: decoders must know their names to
-    tell them from features that are new.
+    `others` are features that its events carry too but that are not monitored: decoders must know their names
+    to tell them from features that are new.
     """
 
     signals: tuple[Signal, ...]

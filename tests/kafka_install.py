@@ -1,8 +1,8 @@
 """Where the tests' Apache Kafka comes from. Rule: it is fetched once, into a cache outside the checkout, and whole.
 
 The jars come with Maven; everything derived from them (a formatted log folder, an archive of loaded classes) is made in
-a temporary folder and renamed, under a lock, so that two test runs never see half of it. `make test` runs this file;
-the fixture `broker` calls `kafka_install()` itself, so plain pytest works too.
+a temporary folder and renamed, under a lock, so that two test runs never see half of it. `make test` brings what is
+missing (kafka_setup.py); the fixture `broker` calls `kafka_install()` itself, so plain pytest works too.
 
     python tests/kafka_install.py      # fetches what is missing, prints where it is
 """

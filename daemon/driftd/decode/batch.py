@@ -102,10 +102,12 @@ def decode(records: Sequence[Record], topics: Topics, limits: Limits, schemas: M
                 gatherer.label(position, record)
         except Refused as refused:
             gatherer.rejected.append(refused.at(position))
-    return Batch(
-        {model: _table(share, schemas.get(model)) for model, share in gatherer.shares.items()},
-        gatherer.rejected,
-    )
+    tables = {
+        model: _table(share, schemas.get(model))
+        for model, share in gatherer.shares.items()
+        if share.positions or share.odd or share.labels
+    }
+    return Batch(tables, gatherer.rejected)
 
 
 def decode_control(

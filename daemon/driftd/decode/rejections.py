@@ -17,7 +17,7 @@ class Rejection:
     model: str | None
 
 
-class Refused(Exception):  # noqa: N818  no error: it is an answer
+class Refused(Exception):
     """Raised and caught within `decode` only: the value at hand is no event that can be taken."""
 
     def __init__(self, reason: RejectionReason, detail: str, model: str | None = None) -> None:

@@ -61,14 +61,22 @@ labels: st.SearchStrategy[Document] = st.fixed_dictionaries(
 )
 """Label events that the contract accepts."""
 
+EDGES: tuple[Any, ...] = (
+    None, True, False, 0, 1, -1, 1.0, 1.5, -0.0, 10**30, 10**400, TIME_MAX_MS, TIME_MAX_MS - 1,
+    "", "x", "1", "1.5", "NaN", "true", "null", "a b", "a\n", "\na", "\u00e9", "\u2603" * 200, "x" * 100, "x" * 101,
+    "x" * 200, "x" * 201, [], [1], {}, {"a": 1}, {"a": "1"}, {"a": None}, {"a": True}, {"a": [1]}, {"a": 10**400},
+    {"": 1}, {"": "x"}, {"x" * 200: 1}, {"x" * 201: 1}, {"x" * 201: "x"}, {"yes": 1}, {"yes": "1"}, {"yes": None},
+)  # fmt: skip
+"""Values of every kind of JSON, and on both sides of every bound."""
+
 junk: st.SearchStrategy[Any] = st.one_of(
     values_or_null,
     st.lists(values_or_null, max_size=2),
     st.dictionaries(texts, values_or_null, max_size=2),
     st.dictionaries(texts, st.lists(numbers, max_size=1), min_size=1, max_size=2),
-    st.sampled_from(["", "a b", "a\n", "x" * 201, -1, TIME_MAX_MS, 1.5, 10**400, -(10**400), True]),
+    st.sampled_from(EDGES),
 )
-"""JSON values of every kind, with a liking for what stands just outside of the bounds."""
+"""JSON values of every kind, with a liking for those at the bounds."""
 
 
 @st.composite

@@ -16,7 +16,7 @@ from driftd.decode.batch import Batch, LabelColumns, PredictionColumns, Predicti
 from driftd.decode.columns import columns_from_rows
 from driftd.decode.rows import PredictionRow
 from driftd.decode.schema import Schema, Signal, SignalType
-from strategies import almost, damaged, labels, predictions, written
+from strategies import EDGES, almost, damaged, labels, predictions, written
 
 TOPICS = Config().topics
 LIMITS = Limits()
@@ -86,15 +86,12 @@ def columns_in(batch: Batch, model: str) -> PredictionColumns:
     return columns
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-@settings(max_examples=200)
-@given(value=any_prediction)
-def test_a_prediction_is_accepted_refused_and_read_as_by_the_contract(name: str, value: bytes) -> None:
-    schema = SCHEMAS[name]
+def assert_prediction_as_by_contract(value: bytes, schema: Schema) -> None:
+    """The fast way, the generic way and the contract say the same of `value`."""
     event = by_contract(value, Prediction)
     known, unknown = decoded([value], {"m": schema}), decoded([value], {})
     assert known.rejected == unknown.rejected
-    assert bool(known.rejected) == (event is None)
+    assert bool(known.rejected) == (event is None), (value, known.rejected)
     if isinstance(event, Prediction):
         expected = PredictionRows(np.array([0]), [row_of(event)])
         rows = unknown.models[event.model].predictions
@@ -104,17 +101,67 @@ def test_a_prediction_is_accepted_refused_and_read_as_by_the_contract(name: str,
             assert same_columns(columns_in(known, "m"), columns_from_rows(expected, schema))
 
 
-@settings(max_examples=200)
-@given(any_label)
-def test_a_label_is_accepted_refused_and_read_as_by_the_contract(value: bytes) -> None:
+def assert_label_as_by_contract(value: bytes) -> None:
     event = by_contract(value, Label)
     batch = decoded([value], {}, "labels")
-    assert bool(batch.rejected) == (event is None)
+    assert bool(batch.rejected) == (event is None), (value, batch.rejected)
     if isinstance(event, Label):
         columns = batch.models[event.model].labels
         assert isinstance(columns, LabelColumns)
         read = (columns.prediction_ids, columns.labels, columns.at_ms)
         assert repr(read) == repr(([event.prediction_id], [event.label], [event.at_ms]))
+
+
+WHOLE_PREDICTION = {
+    "prediction_id": "1", "model": "m", "model_version": "1", "at_ms": 0,
+    "features": {"a": 1.5, "b": "x", "c": True, "d": 1}, "prediction": "yes", "scores": {"yes": 0.5, "no": 0.5},
+    "latency_ms": 1.5, "error": "e", "segment": {"s": "x"},
+}  # fmt: skip
+WHOLE_LABEL = {
+    "prediction_id": "1",
+    "model": "m",
+    "label": "yes",
+    "at_ms": 0,
+    "annotator": "a",
+    "weight": 1.0,
+}
+PATHS = [(name,) for name in (*WHOLE_PREDICTION, "unknown")] + [
+    ("features", "a"), ("features", "b"), ("features", "c"), ("features", "d"), ("features", "new"),
+    ("scores", "yes"), ("scores", "new"), ("segment", "s"),
+]  # fmt: skip
+
+
+def changed(document: dict[str, Any], path: tuple[str, ...], edge: object) -> dict[str, Any]:
+    first, *rest = path
+    return {**document, first: changed(document[first], tuple(rest), edge) if rest else edge}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("path", PATHS, ids=".".join)
+def test_each_field_of_a_prediction_has_the_bounds_of_the_contract(name: str, path: tuple[str, ...]) -> None:
+    for edge in EDGES:
+        assert_prediction_as_by_contract(
+            json.dumps(changed(WHOLE_PREDICTION, path, edge)).encode(), SCHEMAS[name]
+        )
+
+
+@pytest.mark.parametrize("field", [*WHOLE_LABEL, "unknown"])
+def test_each_field_of_a_label_has_the_bounds_of_the_contract(field: str) -> None:
+    for edge in EDGES:
+        assert_label_as_by_contract(json.dumps(changed(WHOLE_LABEL, (field,), edge)).encode())
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@settings(max_examples=200)
+@given(value=any_prediction)
+def test_a_prediction_is_accepted_refused_and_read_as_by_the_contract(name: str, value: bytes) -> None:
+    assert_prediction_as_by_contract(value, SCHEMAS[name])
+
+
+@settings(max_examples=200)
+@given(any_label)
+def test_a_label_is_accepted_refused_and_read_as_by_the_contract(value: bytes) -> None:
+    assert_label_as_by_contract(value)
 
 
 @given(st.lists(any_prediction, max_size=12))

@@ -18,6 +18,12 @@ from driftd.reference.profile import Levels, Profile, category_rows, number_rows
 BLOCKS_MIN = 4
 """An overdispersion is estimated from no fewer blocks of panes than these."""
 
+MAGNITUDE_MAX = 1e140
+"""A reference ends here on both sides: squares of means of what lies beyond are no floats any more."""
+
+QUANTUM_EXPONENT_MIN = -1000
+"""No quantum is smaller than two to this: the next steps down are zero."""
+
 HISTORY_PANES_MAX = 256
 """So many of the first panes are kept apart while the reference is counted, to see how much they scatter."""
 
@@ -67,8 +73,8 @@ def start(schema: Schema, numbers: NDArray[np.float64]) -> Cut:
         if schema.signals[s].type is SignalType.BOOLEAN:
             edges[s, 0], quantum[s] = 0.5, 2.0**-16
             continue
-        edges[s] = fine_edges(numbers[row])
-        finite = numbers[row][np.isfinite(numbers[row])]
+        finite = _bounded(numbers[row][np.isfinite(numbers[row])])
+        edges[s] = fine_edges(finite)
         if finite.size:
             center[s] = float(np.median(finite))
             quantum[s] = _quantum(float(finite.max() - finite.min()), float(np.abs(finite).max()))
@@ -78,7 +84,11 @@ def start(schema: Schema, numbers: NDArray[np.float64]) -> Cut:
 def _quantum(span: float, largest: float) -> float:
     """A power of two near 1/65,536 of the span: exact in floating point, fine enough for any mean we print."""
     size = span or largest or 1.0
-    return float(2.0 ** (np.floor(np.log2(size)) - 16))
+    return float(2.0 ** max(np.floor(np.log2(size)) - 16, QUANTUM_EXPONENT_MIN))
+
+
+def _bounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(numbers, -MAGNITUDE_MAX, MAGNITUDE_MAX)
 
 
 class Builder:
@@ -123,9 +133,9 @@ class Builder:
             everywhere = np.full(rows.size, np.inf)
             bins[rows] = bin_numbers(numbers, self.cut.edges[rows], -everywhere, everywhere, FINE)
             whole[rows] = quanta(numbers, self.cut.center[rows], self.cut.quantum[rows])
-            finite = np.isfinite(numbers)
-            self.low[rows] = np.minimum(self.low[rows], np.where(finite, numbers, np.inf).min(axis=1))
-            self.high[rows] = np.maximum(self.high[rows], np.where(finite, numbers, -np.inf).max(axis=1))
+            finite, near = np.isfinite(numbers), _bounded(numbers)
+            self.low[rows] = np.minimum(self.low[rows], np.where(finite, near, np.inf).min(axis=1))
+            self.high[rows] = np.maximum(self.high[rows], np.where(finite, near, -np.inf).max(axis=1))
         for row, s in enumerate(self.category_rows):
             code = self.levels[s].code
             bins[s] = [code(value) for value in categories[row]]

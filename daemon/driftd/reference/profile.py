@@ -210,7 +210,8 @@ def quanta(
     numbers: NDArray[np.float64], center: NDArray[np.float64], quantum: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """`numbers` (r, n) as whole quanta from `center` (r,), bounded; 0 where not finite."""
-    scaled = (numbers - center[:, None]) / quantum[:, None]
+    with np.errstate(over="ignore"):  # as far away as floats reach is merely far away
+        scaled = (numbers - center[:, None]) / quantum[:, None]
     if not np.isfinite(scaled).all():
         scaled = np.where(np.isfinite(numbers), scaled, 0.0)
     return np.rint(np.clip(scaled, -QUANTA_MAX, QUANTA_MAX)).astype(np.int64)

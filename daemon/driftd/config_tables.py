@@ -57,6 +57,13 @@ class Kafka(Table):
         "milliseconds",
         "How long a broker may take to answer before it counts as gone.",
     )
+    session_timeout_ms: int = whole(
+        6_000,
+        500,
+        HOUR_MS,
+        "milliseconds",
+        "How long a worker may be silent before its shards go to another.",
+    )
     align_ms: int = whole(
         1_000,
         0,

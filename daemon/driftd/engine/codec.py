@@ -182,7 +182,9 @@ def pairs_from_json(document: Sequence[Any]) -> list[Pair]:
             number,
             place_from_json(place),
             prediction,
-            None if scores is None else dict(zip(scores[0], floats_from_json(scores[1]).tolist(), strict=True)),
+            None
+            if scores is None
+            else dict(zip(scores[0], floats_from_json(scores[1]).tolist(), strict=True)),
             label,
         )
         for number, place, prediction, scores, label in document
@@ -201,7 +203,7 @@ def segment_to_json(segment: Segment) -> dict[str, object]:
         "predictions": segment.predictions,
         "scored": [int(scores is not None) for scores in segment.scores] if scored else [],
         "scores": array_to_json(np.array(scored, np.float64)),
-        "joined": segment.joined,
+        "joined": list(segment.joined),
     }
 
 
@@ -219,7 +221,7 @@ def segment_from_json(document: Mapping[str, Any]) -> Segment:
         document["offsets"],
         document["predictions"],
         scores,
-        document["joined"],
+        bytearray(document["joined"]),
     )
 
 

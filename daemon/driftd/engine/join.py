@@ -8,7 +8,6 @@ yet, but no more than `reorder_max` pairs wait, so that missing labels cannot ho
 import heapq
 from collections import deque
 from collections.abc import Mapping, Sequence
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -33,7 +32,7 @@ class Segment:
     offsets: list[int] = field(default_factory=list)
     predictions: list[PredictionValue] = field(default_factory=list)
     scores: list[Sequence[float] | None] = field(default_factory=list)
-    joined: list[int] = field(default_factory=list)
+    joined: bytearray = field(default_factory=bytearray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,7 @@ class Join:
         segment.joined.append(0)
         self.number_of_key[key] = number
         self.dirty.add(segment.first)
-        if at_ms > self.clock_ms:
-            self.clock_ms = at_ms
+        self.clock_ms = max(self.clock_ms, at_ms)
         if self.early and (early := self.early.pop(key, None)) is not None:
             self._join(number, early.label)
         return True
@@ -195,14 +193,14 @@ class Join:
                 self.oldest_open = self.segments[0].first
                 continue
             segment = self._segment_of(self.oldest_open)
-            try:
-                self.oldest_open = segment.first + segment.joined.index(0, self.oldest_open - segment.first)
+            unlabelled = segment.joined.find(0, self.oldest_open - segment.first)
+            if unlabelled >= 0:
+                self.oldest_open = segment.first + unlabelled
                 return
-            except ValueError:
-                self.oldest_open = segment.first + len(segment.joined)
+            self.oldest_open = segment.first + len(segment.joined)
 
     def _evict(self) -> None:
-        """Drop whole segments that are too many or too old. Called as a segment begins: so on the same events always."""
+        """Drop whole segments that are too many or too old; called as a segment begins, so always on the same events."""
         most = max(self.settings.waiting_predictions_max // SEGMENT_PREDICTIONS, 1) + 1
         oldest_ms = self.clock_ms - self.settings.join_window_ms
         while len(self.segments) > 1 and (
@@ -228,5 +226,3 @@ class Join:
             index = self._index_of_source[source] = len(self.sources)
             self.sources.append(source)
         return index
-
-

@@ -27,9 +27,7 @@ from driftd.shard_view import ServiceView, ShardView
 
 LEAVE_SECONDS_MAX = 3.0
 FENCED_PAUSE_SECONDS = 10.0
-SESSION_SECONDS = 6.0
-HEARTBEAT_SECONDS = 2.0
-"""Faust's own timeouts would leave a shard alone for a minute after its worker died; with these it is 5 seconds."""
+HEARTBEATS_PER_SESSION = 3
 log = structlog.get_logger(__name__)
 
 
@@ -130,13 +128,15 @@ class Boot(BootStrategy):  # type: ignore[misc]  # as above
 
 def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host, data_dir: Path) -> Any:
     """The Faust app of the instance group. `data_dir`: Faust wants a folder; nothing of ours is in it."""
+    session_s = kafka.session_timeout_ms / 1000
     app: Any = faust.App(
         f"driftd.{kafka.instance}",
         broker=[f"kafka://{address}" for address in settings.brokers],
         broker_credentials=_credentials(settings),
-        broker_session_timeout=SESSION_SECONDS,
-        broker_heartbeat_interval=HEARTBEAT_SECONDS,
-        broker_rebalance_timeout=SESSION_SECONDS,
+        # Faust's own timeouts would leave a shard alone for a minute after its worker died
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / HEARTBEATS_PER_SESSION,
+        broker_rebalance_timeout=max(session_s, LEAVE_SECONDS_MAX + 1.0),
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,

@@ -5,6 +5,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from driftd.config import Config
@@ -135,6 +136,26 @@ def test_poison_neither_touches_a_value_detector_nor_delays_it(name: str, kind: 
     assert first < 2 * (CHANGE + 150)
 
 
+@pytest.mark.parametrize("name", [name for name in VALUE_DETECTORS if not DETECTORS[name].binary])
+def test_one_value_in_another_unit_neither_blinds_a_detector_nor_is_a_change(name: str) -> None:
+    found, _ = found_at(name, stream({"a": b"10000"}))
+    expected, _ = clean(name)
+    assert [offset for offset in found if offset < 2 * CHANGE] == [o for o in expected if o < 2 * CHANGE]
+    first, should = (next(o for o in offsets if o >= 2 * CHANGE) for offsets in (found, expected))
+    assert abs(first - should) <= 2 * 64
+
+
+@pytest.mark.parametrize("name", [name for name in VALUE_DETECTORS if not DETECTORS[name].binary])
+def test_a_change_of_unit_for_good_is_found_by_a_detector_on_its_own(name: str) -> None:
+    records = stream(changes=False)
+    for index in range(CHANGE, EVENTS):
+        records[index] = msgspec.structs.replace(
+            records[index], value=event(index, False, a=b"%d" % (9000 + index))
+        )
+    found, _ = found_at(name, records)
+    assert 2 * CHANGE <= next(offset for offset in found if offset >= 2 * CHANGE) < 2 * (CHANGE + 64)
+
+
 @pytest.mark.parametrize("kind", POISON)
 @pytest.mark.parametrize("name", DETECTORS)
 def test_the_change_after_the_poison_is_told(name: str, kind: str) -> None:
@@ -173,9 +194,7 @@ def test_one_unseen_level_is_no_alarm_and_a_few_of_them_are() -> None:
     assert told(stream({"b": b'"zebra"'}, changes=False), with_distance()) == []
     records = stream(changes=False)
     for index in range(POISONED_AT, POISONED_AT + 6):
-        place = records[index]
-        records[index] = Record("predictions", 0, place.offset, place.timestamp_ms, None,
-                                event(index, False, b=b'"zebra"'))  # fmt: skip
+        records[index] = msgspec.structs.replace(records[index], value=event(index, False, b=b'"zebra"'))
     opened = [a for a in told(records, with_distance()) if a["type"] == "alert.opened.v1"]
     assert [(a["kind"], a["contributors"][0]["effect"]) for a in opened] == [("data_quality", "unseen")]
 

@@ -12,6 +12,7 @@ from driftd.alignment import source_order
 from driftd.cli.config_file import find_config, read_config
 from driftd.cli.reference_file import read_references
 from driftd.config import Config
+from driftd.detectors.river_drift import load_river
 from driftd.engine.engine import Engine
 from driftd.engine.state import State
 from driftd.errors import EXIT_OK
@@ -47,6 +48,7 @@ def run(*, config: Path | None = None) -> int:
     with Cluster(kafka) as cluster:
         cluster_id = cluster.cluster_id()
         check_topics(cluster.find(list(wanted_topics(settings.topics))), settings.topics)
+    load_river()  # before a shard is owned: it takes as long as a hundred thousand events
     asyncio.run(_serve(settings, kafka, cluster_id, references))
     return EXIT_OK
 

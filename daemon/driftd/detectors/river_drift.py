@@ -188,6 +188,11 @@ def _without_short_window(options: Mapping[str, OptionValue]) -> Mapping[str, No
     return {"short_window_size": None} if options.get("short_window_size") == 0 else {}
 
 
+def load_river() -> None:
+    """Import River now, so that the first event that needs a detector does not wait for it."""
+    _river("adwin")
+
+
 def _river(name: str) -> tuple[Callable[..., Any], str]:
     """The class of the River detector `name`, and River's version."""
     from river import drift  # noqa: PLC0415  the import takes a second, which no other command should wait for

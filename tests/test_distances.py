@@ -44,7 +44,8 @@ def panes_of(profile: Profile, numbers: Values, names: Names | None = None, firs
     events = columns(numbers, names or ["x"] * len(numbers))
     codes = profile.coarse_code_of_level[1]
     assert codes is not None
-    known: dict[object, int] = {**codes, None: COARSE.missing, INVALID: COARSE.invalid}
+    known: dict[object, int] = {None: COARSE.missing, INVALID: COARSE.invalid}
+    known.update(codes)
     bins = np.array(
         [profile.bin_numbers(events.numbers)[0], [known.get(n, COARSE.below) for n in events.categories[0]]],
         np.uint8,

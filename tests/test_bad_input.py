@@ -194,6 +194,19 @@ def test_a_million_categories_need_no_more_memory_than_ten_thousand() -> None:
     assert resident_kb[-1] - resident_kb[0] < 30_000
 
 
+def test_a_model_of_long_texts_keeps_a_state_that_fits_into_messages() -> None:
+    engine = Engine(Config())
+    for first in range(0, 6000, 200):
+        texts = [f"{i}-" + "x" * 20_000 for i in range(first, first + 200)]
+        records = [
+            prediction(first + i, FIRST_MS, features={"a": t}, prediction=t) for i, t in enumerate(texts)
+        ]
+        engine.apply(
+            [*records, *(label(first + i, FIRST_MS, f"p{first + i}", t) for i, t in enumerate(texts))]
+        )
+        assert max(len(value) for value in engine.snapshot().entries.values()) < 2_000_000
+
+
 def test_a_prediction_id_that_comes_twice_is_given_back_whatever_else_it_says() -> None:
     engine = learned_engine()
     again = prediction(1000, FIRST_MS, prediction_id="learned-7", features={"a": 9.0})

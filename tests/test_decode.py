@@ -232,6 +232,29 @@ def test_a_feature_that_the_schema_does_not_know_goes_unseen_but_not_unchecked()
     ]
 
 
+@pytest.mark.parametrize(("length", "kept"), [(799, 799), (800, 800), (801, 800), (20_000, 800)])
+def test_of_long_texts_the_first_800_characters_count_whichever_way_they_come(length: int, kept: int) -> None:
+    text = "é" * length
+    changes = {"features": {"a": 1.0, "b": text, "c": True, "d": text}, "prediction": text, "error": text}
+    document = {**WHOLE_PREDICTION, **changes, "segment": {"s": text}}
+    value, odd = (
+        json.dumps({**document, **more}, ensure_ascii=False).encode() for more in ({}, {"latency_ms": 1})
+    )
+    for way in (value, odd, enveloped(document)):
+        columns = columns_in(decoded([way], {"m": SCHEMAS["classifier"]}), "m")
+        assert [column[0] for column in columns.categories] == [text[:kept]] * 2
+        assert columns.predictions == [text[:kept]]
+        rows = decoded([way], {}).models["m"].predictions
+        assert isinstance(rows, PredictionRows)
+        (row,) = rows.rows
+        assert {row.features["b"], row.features["d"], row.prediction, row.error} == {text[:kept]}
+        assert row.segment == {"s": text[:kept]}
+    label = json.dumps({**WHOLE_LABEL, "label": text}).encode()
+    labelled = decoded([label], {}, "labels").models["m"].labels
+    assert labelled is not None
+    assert labelled.labels == [text[:kept]]
+
+
 def test_models_are_told_apart_though_a_feature_is_called_model() -> None:
     def document(model: str) -> bytes:
         features = {"model": "m", "a": 1.0}

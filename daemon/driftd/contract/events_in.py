@@ -35,7 +35,8 @@ class Prediction(Event):
     )
     at_ms: TimeMs = Field(description="When the inference was made, in milliseconds since 1970-01-01 UTC.")
     features: dict[Name, Value | None] = Field(
-        description="What the model was given: number, text, true, false, or null where missing."
+        description="What the model was given: number, text (its first 800 characters count), true, false, "
+        "or null where missing."
     )
     prediction: Value | None = Field(None, description="What the model answered; null where it failed.")
     scores: dict[Name, Number] | None = Field(

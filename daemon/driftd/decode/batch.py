@@ -6,7 +6,7 @@ For a model that is known: its generated struct, then the generic one, then the 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,9 +34,10 @@ from driftd.decode.columns import (
     joined_columns,
     label_columns,
 )
+from driftd.decode.limits import Limits, Topics, check_time
 from driftd.decode.native import Native, native_of
 from driftd.decode.rejections import Refused, Rejection
-from driftd.decode.rows import LabelRow, Loose, PredictionRow
+from driftd.decode.rows import TEXT_LENGTH_MAX, LabelRow, Loose, PredictionRow, cut_text, cut_texts
 from driftd.decode.schema import Schema, SignalType
 from driftd.decode.strict import SHALLOW_BYTES_MAX, check_bytes, syntax, validated
 
@@ -50,29 +51,6 @@ _PREDICTION = msgspec.json.Decoder(PredictionRow).decode
 _LABEL = msgspec.json.Decoder(LabelRow).decode
 BYTES_PER_FEATURE_MIN = 5
 """`"a":1` with its comma: no value shorter than that many bytes per feature holds too many features."""
-
-
-class Topics(Protocol):
-    """Which topics hold what."""
-
-    @property
-    def predictions(self) -> Sequence[str]: ...
-
-    @property
-    def labels(self) -> Sequence[str]: ...
-
-
-class Limits(Protocol):
-    """What decoding is bounded by."""
-
-    @property
-    def event_bytes_max(self) -> int: ...
-
-    @property
-    def event_features_max(self) -> int: ...
-
-    @property
-    def clock_skew_max_ms(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -120,7 +98,7 @@ def decode_control(
         if data is not None:
             loose = syntax(data, limits.event_bytes_max)
         accepted = validated(loose, _control_event(loose), limits.event_features_max)
-        _check_time(accepted.at_ms, record, limits, getattr(accepted, "model", None))
+        check_time(accepted.at_ms, record, limits, getattr(accepted, "model", None))
     except Refused as refused:
         return refused.at(0)
     return accepted
@@ -164,7 +142,9 @@ class _Gatherer:
             else:
                 if event.model == share.model:
                     if event.at_ms > record.timestamp_ms + self.skew_max_ms:
-                        _check_time(event.at_ms, record, self.limits, event.model)
+                        check_time(event.at_ms, record, self.limits, event.model)
+                    if len(value) > TEXT_LENGTH_MAX and share.native is not None:
+                        share.native.cut_texts(event)
                     share.positions.append(position)
                     share.events.append(event)
                     return
@@ -182,7 +162,8 @@ class _Gatherer:
                 loose = syntax(data, self.bytes_max)
             accepted = validated(loose, Label, self.limits.event_features_max)
             row = LabelRow(**{name: getattr(accepted, name) for name in LabelRow.__struct_fields__})
-        _check_time(row.at_ms, record, self.limits, row.model)
+        check_time(row.at_ms, record, self.limits, row.model)
+        row.label = cut_text(row.label)
         share = self._share(row.model)
         share.label_positions.append(position)
         share.labels.append(row)
@@ -212,7 +193,8 @@ class _Gatherer:
             return None
 
     def _odd(self, position: int, record: Record, row: PredictionRow) -> None:
-        _check_time(row.at_ms, record, self.limits, row.model)
+        check_time(row.at_ms, record, self.limits, row.model)
+        cut_texts(row)
         share = self._share(row.model)
         if share.native is None:
             share.positions.append(position)
@@ -254,16 +236,6 @@ def _enveloped(loose: Loose) -> bytes | None:
     ):
         return None
     return bytes(loose.data)
-
-
-def _check_time(at_ms: int, record: Record, limits: Limits, model: str | None) -> None:
-    ahead_ms = at_ms - record.timestamp_ms
-    if record.timestamp_ms >= 0 and ahead_ms > limits.clock_skew_max_ms:
-        detail = (
-            f"at_ms is {ahead_ms} ms after the record's timestamp; limits.clock_skew_max_ms is "
-            f"{limits.clock_skew_max_ms}. Is at_ms in milliseconds?"
-        )
-        raise Refused(RejectionReason.EVENT_TIME_IN_FUTURE, detail, model)
 
 
 def _table(share: _Share, schema: Schema | None) -> ModelTable:

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import astuple
 from numpy.typing import NDArray
 
-from driftd.decode.rows import Text, TimeMs, Value
+from driftd.decode.rows import TEXT_LENGTH_MAX, Text, TimeMs, Value, cut_text
 from driftd.decode.schema import Schema, SignalType
 
 FEATURE = "features."
@@ -58,6 +58,14 @@ class Native:
             blocks.append(np.array([[event.latency_ms for event in events]], np.float64))
         blocks.append(np.array([[event.error is not None for event in events]], np.float64))
         return np.concatenate(blocks)
+
+    def cut_texts(self, event: Any) -> None:
+        """Cut the long texts of `event`; it was decoded by this."""
+        event.prediction = cut_text(event.prediction)
+        for i in range(self.number_features, self.number_features + self.category_features):
+            value = getattr(event.features, f"f{i}")
+            if value is not None and len(value) > TEXT_LENGTH_MAX:
+                setattr(event.features, f"f{i}", cut_text(value))
 
     def columns(self, events: Sequence[Any]) -> list[Sequence[Any]]:
         """The features of `events` by column, in the order of the generated fields."""

@@ -1,6 +1,6 @@
 """Events of a model that is not known yet, as msgspec structs. Rule: types mirror the contract."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,10 @@ Model: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=MODEL_LE
 TimeMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=TIME_MAX_MS)]
 Value: TypeAlias = float | str | bool
 Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+
+TEXT_LENGTH_MAX: Final = 800
+"""Of longer texts in values only so many characters count. As levels and answers they are kept, and with prompts of
+20,000 characters the state of a model did not fit into a message. No shorter event has a longer text."""
 
 
 class PredictionRow(msgspec.Struct, gc=False):
@@ -39,6 +43,21 @@ class LabelRow(msgspec.Struct, gc=False):
     at_ms: TimeMs
     annotator: Text | None = None
     weight: Weight | None = None
+
+
+def cut_text(value: float | str | bool | None) -> Any:
+    """`value`, cut where it is a long text."""
+    return value[:TEXT_LENGTH_MAX] if isinstance(value, str) else value
+
+
+def cut_texts(row: PredictionRow) -> None:
+    """Cut the long texts of `row`."""
+    row.prediction = cut_text(row.prediction)
+    row.error = cut_text(row.error)
+    if row.segment:
+        row.segment = {name: cut_text(text) for name, text in row.segment.items()}
+    if any(isinstance(value, str) and len(value) > TEXT_LENGTH_MAX for value in row.features.values()):
+        row.features = {name: cut_text(value) for name, value in row.features.items()}
 
 
 class Loose(msgspec.Struct):

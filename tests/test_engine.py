@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from driftd.config import Config
+from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputTopic
-from driftd.config_text import load_config
-from streams import FIRST_MS, SMALL, control, label, prediction
+from streams import FIRST_MS, SMALL, Story, control, label, prediction, small_config
 
 LABELS_ONLY = SMALL.replace('"error", "loss", "features.a"', '"error", "loss"')
 CLASSES = ("yes", "no")
@@ -28,7 +28,9 @@ def normal(_: int, rng: random.Random) -> dict[str, object]:
     return {"a": rng.gauss(10, 1), "b": rng.choice("xy")}
 
 
-def predictions(count: int, features: Features, start: int = 0, seed: int = 1, **fields: object) -> list[Record]:
+def predictions(
+    count: int, features: Features, start: int = 0, seed: int = 1, **fields: object
+) -> list[Record]:
     rng = random.Random(seed)
     return [
         prediction(start + i, FIRST_MS + (start + i) * 1000, features=features(start + i, rng), **fields)
@@ -36,7 +38,9 @@ def predictions(count: int, features: Features, start: int = 0, seed: int = 1, *
     ]
 
 
-def told(engine: Engine, records: list[Record], topic: OutputTopic = OutputTopic.ALERTS) -> list[dict[str, Any]]:
+def told(
+    engine: Engine, records: list[Record], topic: OutputTopic = OutputTopic.ALERTS
+) -> list[dict[str, Any]]:
     events = [event for event in engine.apply(records).events if event.topic is topic]
     return [{"type": event.event_type, **json.loads(event.value)["data"]} for event in events]
 
@@ -122,7 +126,10 @@ def test_errors_that_rise_while_inputs_stay_are_concept_drift_and_ask_for_one_re
     engine = Engine(small_config())
     assert told(engine, labelled(600, 0.05)) == []
     events = [json.loads(e.value) for e in engine.apply(labelled(400, 0.6, start=600)).events]
-    kinds = [(event["type"].split(".", 2)[2], event["data"].get("kind", event["data"].get("cause"))) for event in events]
+    kinds = [
+        (event["type"].split(".", 2)[2], event["data"].get("kind", event["data"].get("cause")))
+        for event in events
+    ]
     assert kinds[:2] == [("alert.opened.v1", "concept_drift"), ("retraining.requested.v1", "concept_drift")]
     assert sum(1 for name, _ in kinds if name == "retraining.requested.v1") == 1
     assert events[0]["data"]["stage"] == "modeling"
@@ -193,7 +200,9 @@ def test_a_reply_moves_the_request_and_a_wrong_one_is_given_back() -> None:
     assert engine.status().models[0].request == "accepted"
     (rejected,) = told(engine, [control(1, at_ms, **reply, status="accepted")], OutputTopic.REJECTED)
     assert rejected["reason"] == "unknown_request"
-    engine.apply([control(2, at_ms, type="deployment", model="m", model_version="2", request_id=request["request_id"])])
+    engine.apply(
+        [control(2, at_ms, type="deployment", model="m", model_version="2", request_id=request["request_id"])]
+    )
     assert engine.status().models[0].request is None
 
 
@@ -211,7 +220,9 @@ def test_a_person_can_resolve_and_reset_and_other_words_are_given_back() -> None
     (silence,) = told(engine, [control(3, FIRST_MS, **command, action="silence")], OutputTopic.REJECTED)
     assert silence["reason"] == "unsupported"
     (unknown,) = told(
-        engine, [control(4, FIRST_MS, type="command", who="me", model="x", action="reset")], OutputTopic.REJECTED
+        engine,
+        [control(4, FIRST_MS, type="command", who="me", model="x", action="reset")],
+        OutputTopic.REJECTED,
     )
     assert unknown["reason"] == "unknown_model"
 
@@ -231,10 +242,25 @@ def test_models_do_not_disturb_each_other() -> None:
     mine = predictions(400, normal, model="mine")
     shift = predictions(60, lambda _, rng: {"a": rng.gauss(14, 1), "b": "x"}, start=400, model="mine")
     other = [
-        Record("predictions", 1, r.offset, r.timestamp_ms, None, (r.value or b"").replace(b'"mine"', b'"other"'))
+        Record(
+            "predictions", 1, r.offset, r.timestamp_ms, None, (r.value or b"").replace(b'"mine"', b'"other"')
+        )
         for r in mine
     ]
     expected = told(alone, [*mine, *shift])
     mixed = [record for pair in zip(mine, other, strict=True) for record in pair]
     assert told(together, [*mixed, *shift]) == expected
     assert len(expected) > 0
+
+
+def test_a_detector_whose_options_changed_begins_anew_and_the_rest_goes_on() -> None:
+    records = Story(seed=3, events=600).tell()
+    before = Engine(small_config())
+    before.apply(records[:900])
+    changed = load_config(SMALL.replace('name = "adwin"', 'name = "adwin"\ndelta = 0.01'), "changed.toml")
+    after = Engine(changed, before.snapshot())
+    assert after.offsets == before.offsets
+    models = after.status().models
+    assert [model.phase for model in models] == [model.phase for model in before.status().models]
+    assert any(model.counters.get("detectors_begun_anew") for model in models)
+    after.apply(records[900:])

@@ -15,6 +15,9 @@ MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 """The largest message we write: a state entry of a model with many features. `topics create` sets the same bound."""
 
 
+CONNECT_MS_MAX: Final = 5_000
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
     """How to reach the brokers and log in."""
@@ -26,6 +29,11 @@ class KafkaSettings:
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: str | None = None
+
+    @property
+    def connect_timeout_ms(self) -> int:
+        """How long to try for a first connection: a person waits for it, so seconds, however patient the loop is."""
+        return min(self.request_timeout_ms, CONNECT_MS_MAX)
 
     @property
     def addresses(self) -> str:
@@ -75,6 +83,8 @@ def _login(kafka: Kafka, environment: Mapping[str, str]) -> tuple[str | None, st
     password = environment.get(variable)
     if not password:
         raise ConfigError(
-            [f"kafka.sasl_password_env: the environment variable {variable} is not set; it holds the password."]
+            [
+                f"kafka.sasl_password_env: the environment variable {variable} is not set; it holds the password."
+            ]
         )
     return kafka.sasl_mechanism, kafka.sasl_username, password

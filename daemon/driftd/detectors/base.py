@@ -18,6 +18,12 @@ from driftd.reference.panes import Pane, Place
 
 OptionValue: TypeAlias = bool | int | float | str
 DetectorState: TypeAlias = dict[str, object]
+
+
+class StaleState(ValueError):
+    """A stored state that is not of this detector as it is now (other options, another library): begin it anew."""
+
+
 """JSON-ready: numbers, strings, lists and dicts of them; never a pickle."""
 
 

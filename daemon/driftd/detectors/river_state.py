@@ -14,12 +14,12 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-from driftd.detectors.base import DetectorState
+from driftd.detectors.base import DetectorState, StaleState
 
 Fields: TypeAlias = dict[str, object]
 
 
-class RiverStateError(ValueError):
+class RiverStateError(StaleState):
     """A stored state that must not be restored; the message says why. The remedy is a fresh detector."""
 
 

@@ -21,7 +21,9 @@ class EngineMemory:
     entry: bytes = b""
 
 
-def engine_entries(engine: "Engine", memory: EngineMemory, whole: bool, models: Iterable[str]) -> dict[str, Any]:
+def engine_entries(
+    engine: "Engine", memory: EngineMemory, whole: bool, models: Iterable[str]
+) -> dict[str, Any]:
     """Sealed entries by key, None for one to delete: all of them, or what has changed since last time."""
     entries: dict[str, bytes | None] = {}
     own = seal(
@@ -46,17 +48,25 @@ def restore_engine(engine: "Engine", state: State) -> None:
     documents = {key: unseal(key, value) for key, value in state.entries.items()}
     own = documents.get(ENGINE_KEY)
     if own is None:
-        raise StateError(f"the state has no entry {ENGINE_KEY!r}; restore the state topic, or begin with an empty one")
+        raise StateError(
+            f"the state has no entry {ENGINE_KEY!r}; restore the state topic, or begin with an empty one"
+        )
     parts: dict[str, dict[str, Any]] = {}
     for key, document in documents.items():
         named = split_model_key(key)
         if named is not None:
             parts.setdefault(named[0], {})[named[1]] = document
-    engine.offsets = {Source(topic, partition): offset for topic, partition, offset in own["offsets"]}
-    engine.counters = dict(own["counters"])
-    engine.clock_ms = own["clock_ms"]
+    try:
+        engine.offsets = {Source(topic, partition): offset for topic, partition, offset in own["offsets"]}
+        engine.counters = dict(own["counters"])
+        engine.clock_ms = own["clock_ms"]
+        models = list(own["models"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise StateError(
+            f"state entry {ENGINE_KEY!r} does not fit together ({error!r}); restore the state topic"
+        ) from error
     engine.memory.entry = state.entries[ENGINE_KEY]
-    for model in own["models"]:
+    for model in models:
         engine.monitors[model] = _restored(engine, model, parts.get(model, {}))
         schema = engine.monitors[model].schema
         if schema is not None:
@@ -64,7 +74,9 @@ def restore_engine(engine: "Engine", state: State) -> None:
 
 
 def _restored(engine: "Engine", model: str, parts: Mapping[str, dict[str, Any]]) -> Monitor:
-    monitor = Monitor(model, engine.config.for_model(model), engine.config.limits, engine.references.get(model))
+    monitor = Monitor(
+        model, engine.config.for_model(model), engine.config.limits, engine.references.get(model)
+    )
     memory = engine.memory.models.setdefault(model, Memory())
     try:
         restore_monitor(monitor, parts, memory)

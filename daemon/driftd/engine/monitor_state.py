@@ -13,9 +13,22 @@ import numpy as np
 
 from driftd.decode.batch import PredictionRow
 from driftd.engine.codec import (
-    counter_to_json, fill_counter, fill_join, incident_from_json, incident_to_json, join_to_json, pairs_from_json,
-    pairs_to_json, panes_from_json, panes_to_json, place_from_json, place_to_json, request_from_json,
-    request_to_json, segment_from_json, segment_to_json,
+    counter_to_json,
+    fill_counter,
+    fill_join,
+    incident_from_json,
+    incident_to_json,
+    join_to_json,
+    pairs_from_json,
+    pairs_to_json,
+    panes_from_json,
+    panes_to_json,
+    place_from_json,
+    place_to_json,
+    request_from_json,
+    request_to_json,
+    segment_from_json,
+    segment_to_json,
 )  # fmt: skip
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
@@ -78,7 +91,9 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
         incident = incident_from_json(document)
         monitor.incidents.current[incident.kind] = incident
     retraining = head["retraining"]
-    monitor.retraining.current = None if retraining["current"] is None else request_from_json(retraining["current"])
+    monitor.retraining.current = (
+        None if retraining["current"] is None else request_from_json(retraining["current"])
+    )
     monitor.retraining.last_requested_ms = retraining["last_requested_ms"]
     monitor.retraining.attempts = retraining["attempts"]
     monitor.retraining.asked = dict.fromkeys(retraining["asked"])
@@ -89,6 +104,8 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
         _fill_stream(stream, parts[f"stream.{stream.name.value}"], reference)
         if stream.profile is not None:
             memory.references[f"reference.{stream.name.value}"] = stream.profile
+        if stream.watchers is not None:
+            monitor.count("detectors_begun_anew", stream.watchers.begun_anew)
         monitor.teller.see(stream.name, tuple(stream.window), stream.unseen)
 
 

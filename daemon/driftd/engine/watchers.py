@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from driftd.config import DetectorSettings, ModelSettings
 from driftd.decode.schema import SignalType
 from driftd.detectors.base import (
-    Chance, DetectorState, Effect, Family, Finding, PaneDetector, ValueDetector,
+    Chance,
+    DetectorState,
+    Effect,
+    Family,
+    Finding,
+    PaneDetector,
+    StaleState,
+    ValueDetector,
 )  # fmt: skip
 from driftd.detectors.registry import DETECTORS
 from driftd.engine.kinds import LOSS_SIGNALS
@@ -71,9 +78,13 @@ def _mean_until(known: NDArray[np.float64], index: int, length: int) -> float:
 class Watchers:
     """All detectors of one stream. Keys name a detector, its place in the settings, and its signal."""
 
-    def __init__(self, panes: dict[str, PaneDetector], values: dict[str, ValueWatch]) -> None:
+    def __init__(
+        self, panes: dict[str, PaneDetector], values: dict[str, ValueWatch], begun_anew: int = 0
+    ) -> None:
+        """`begun_anew`: how many detectors could not go on from their stored state."""
         self._panes = panes
         self._values = values
+        self.begun_anew = begun_anew
 
     def panes(self, window: Sequence[Pane]) -> list[Finding]:
         """What the pane detectors say of the newest pane, strongest first."""
@@ -102,11 +113,12 @@ def watchers_for(
 ) -> Watchers:
     """The detectors of `settings` that suit the signals of `profile`, going on from `states` where given.
 
-    Raises ValueError where a stored state does not fit its detector.
+    A detector whose options (or whose library) have changed since begins anew, and is counted.
     """
     panes: dict[str, PaneDetector] = {}
     values: dict[str, ValueWatch] = {}
     stored = states or {}
+    begun_anew = 0
     for place, wanted in enumerate(settings.detectors):
         spec = DETECTORS[wanted.name]
         signals = _matching(profile, wanted)
@@ -123,11 +135,15 @@ def watchers_for(
                     continue
                 key = f"{place}:{wanted.name}:{signal.name}"
                 scale, own = profile.scale(s), stored.get(key, {})
-                detector = spec.build_values(wanted.options, scale, own.get("detector"))
+                try:
+                    detector = spec.build_values(wanted.options, scale, own.get("detector"))
+                except StaleState:
+                    detector, own = spec.build_values(wanted.options, scale, None), {}
+                    begun_anew += 1
                 recent = floats_from_json(own["recent"]) if own else np.empty(0)
                 rising_above = scale.mean if signal.name in LOSS_SIGNALS else None
                 values[key] = ValueWatch(wanted.name, signal.name, rows[s], detector, rising_above, recent)
-    return Watchers(panes, values)
+    return Watchers(panes, values, begun_anew)
 
 
 def chance(profile: Profile, settings: ModelSettings) -> Chance:

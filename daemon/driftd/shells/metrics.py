@@ -33,6 +33,7 @@ MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "alerts_updated": "Alerts: incidents changed.",
     "alerts_resolved": "Alerts: incidents over.",
     "deployments": "New versions.",
+    "detectors_begun_anew": "Detectors whose options changed since their state was stored.",
     "resets": "References begun anew by a command.",
 }
 """Counters of a model that are metrics of their own, with what they count; others come as they are named."""

@@ -49,7 +49,7 @@ class TopicReader:
         with self._named():
             self._consumer: Any = KafkaConsumer(
                 **settings.client(),
-                bootstrap_timeout_ms=settings.request_timeout_ms,
+                bootstrap_timeout_ms=settings.connect_timeout_ms,
                 group_id=None,
                 isolation_level="read_committed",
                 enable_auto_commit=False,

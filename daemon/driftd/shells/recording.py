@@ -105,7 +105,13 @@ class RecordingReader:
         self._next_offset[source] = offset + 1
         try:
             return Record(
-                fields.topic, fields.partition, offset, fields.ts, _key(fields), _payload(fields), _headers(fields)
+                fields.topic,
+                fields.partition,
+                offset,
+                fields.ts,
+                _key(fields),
+                _payload(fields),
+                _headers(fields),
             )
         except (msgspec.MsgspecError, ValueError) as error:
             raise RecordingError(f"{self.path}:{number}: {error}") from None
@@ -202,7 +208,9 @@ def encode_line(record: Record) -> bytes:
         "ts": record.timestamp_ms,
     }
     texts = [(name, _as_text(value)) for name, value in record.headers]
-    if all(value is None or text is not None for (_, value), (_, text) in zip(record.headers, texts, strict=True)):
+    if all(
+        value is None or text is not None for (_, value), (_, text) in zip(record.headers, texts, strict=True)
+    ):
         line["headers"] = [part for pair in texts for part in pair]
     else:
         encoded = [(name, None if value is None else _as_base64(value)) for name, value in record.headers]

@@ -17,7 +17,6 @@ from driftd.errors import BadInput, BrokerUnavailable
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
 from driftd.shard import Layout, ShardError, StartOver, TopicLayout
 
-CONNECT_MS_MAX = 8_000
 DAY_MS = 86_400_000
 
 
@@ -66,7 +65,7 @@ class Cluster:
 
     def __init__(self, settings: KafkaSettings) -> None:
         """Connect. Raises BrokerUnavailable where nobody answers, or nobody lets us in."""
-        timeout_ms = min(settings.request_timeout_ms, CONNECT_MS_MAX)
+        timeout_ms = settings.connect_timeout_ms
         self._addresses = settings.addresses
         with self._named():
             self._admin: Any = KafkaAdminClient(

@@ -12,7 +12,7 @@ from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputTopic
-from streams import FIRST_MS, SMALL, Story, control, label, prediction, small_config
+from streams import FIRST_MS, SMALL, Story, control, label, prediction
 
 LABELS_ONLY = SMALL.replace('"error", "loss", "features.a"', '"error", "loss"')
 CLASSES = ("yes", "no")

@@ -52,8 +52,9 @@ class Transactions:
                     await producer.send(m.topic, m.value, m.key, m.partition, headers=list(m.headers)) for m in messages
                 ]
                 await asyncio.wait(sent)
-                for delivered in sent:
-                    delivered.result()
+                # every error is looked at, or asyncio complains of each later on
+                if errors := [error for one in sent if (error := one.exception()) is not None]:
+                    raise errors[0]
                 await producer.commit_transaction()
 
     async def close(self) -> None:

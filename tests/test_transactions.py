@@ -90,10 +90,12 @@ def test_no_broker_means_to_start_over() -> None:
     nobody = KafkaSettings((f"127.0.0.1:{free_ports(1)[0]}",), request_timeout_ms=1_000)
 
     async def try_both() -> None:
+        transactions = Transactions(nobody, "x")
         with pytest.raises(StartOver):
             await read_store(nobody, "driftd.state", 0)
         with pytest.raises(StartOver):
-            await Transactions(nobody, "x").start()
+            await transactions.start()
+        await transactions.close()
 
     asyncio.run(try_both())
 

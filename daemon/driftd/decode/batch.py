@@ -252,9 +252,8 @@ def _table(share: _Share, schema: Schema | None) -> ModelTable:
 
 
 def _native_columns(native: Native, positions: NDArray[np.int64], events: Sequence[Any]) -> PredictionColumns:
-    features = native.columns(events)
-    first = native.number_features
-    categories: list[Sequence[object]] = list(features[first : first + native.category_features])
+    features = native.features(events)
+    categories = native.categories(features)
     predictions = [event.prediction for event in events]
     if native.prediction_type is SignalType.CATEGORY:
         categories.append(

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
+from struct import Struct
+from struct import error as StructError
 from typing import Any
 
 import msgspec
@@ -42,11 +44,11 @@ class Native:
     scores: int
     latency: bool
 
-    def numbers(self, events: Sequence[Any], columns: list[Sequence[Any]]) -> NDArray[np.float64]:
+    def numbers(self, events: Sequence[Any], features: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """The number and boolean signals of `events`, (rows, n), in the order of the schema."""
         blocks: list[NDArray[np.float64]] = []
         if self.number_features:
-            blocks.append(np.array(columns[: self.number_features], np.float64))
+            blocks.append(packed([values[: self.number_features] for values in features]))
         if self.prediction_type in (SignalType.NUMBER, SignalType.BOOLEAN):
             wanted = bool if self.prediction_type is SignalType.BOOLEAN else float
             blocks.append(np.array([[number_or_mark(event.prediction, wanted) for event in events]]))
@@ -67,9 +69,30 @@ class Native:
             if value is not None and len(value) > TEXT_LENGTH_MAX:
                 setattr(event.features, f"f{i}", cut_text(value))
 
-    def columns(self, events: Sequence[Any]) -> list[Sequence[Any]]:
-        """The features of `events` by column, in the order of the generated fields."""
-        return list(zip(*[astuple(event.features) for event in events], strict=True))
+    def features(self, events: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The features of each of `events`, in the order of the generated fields."""
+        return [astuple(event.features) for event in events]
+
+    def categories(self, features: Sequence[tuple[Any, ...]]) -> list[Sequence[object]]:
+        """The features that are categories, by column."""
+        first = self.number_features
+        return [[values[i] for values in features] for i in range(first, first + self.category_features)]
+
+
+def packed(rows: Sequence[tuple[float | None, ...]]) -> NDArray[np.float64]:
+    """`rows` of n events as columns, (numbers, n), None as NaN.
+
+    Through the bytes of C doubles, which takes a fifth of the time of an array made of Python numbers.
+    """
+    width = len(rows[0])
+    pack = Struct(f"{width}d").pack
+    parts = []
+    for row in rows:
+        try:
+            parts.append(pack(*row))
+        except StructError:
+            parts.append(pack(*[nan if value is None else value for value in row]))
+    return np.ascontiguousarray(np.frombuffer(b"".join(parts)).reshape(len(rows), width).T)
 
 
 def number_or_mark(value: object, wanted: type) -> float:
@@ -86,7 +109,8 @@ def native_of(schema: Schema) -> Native:
     numbers = [s for s in features if s.type is not SignalType.CATEGORY]
     categories = [s for s in features if s.type is SignalType.CATEGORY]
     scores = [s.name.removeprefix(SCORE) for s in schema.signals if s.name.startswith(SCORE)]
-    fields = [(s.name.removeprefix(FEATURE), TYPES[s.type], None) for s in (*numbers, *categories)]
+    fields = [(s.name.removeprefix(FEATURE), TYPES[s.type], nan) for s in numbers]
+    fields += [(s.name.removeprefix(FEATURE), TYPES[s.type], None) for s in categories]
     fields += [(name, Value | None, None) for name in schema.others]
     feature_struct = _struct("Features", fields)
     score_struct = _struct("Scores", [(name, float, nan) for name in scores]) | None if scores else None

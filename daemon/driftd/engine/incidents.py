@@ -235,10 +235,7 @@ class Incidents:
 
     def _raised(self, changes: list[Change], evaluation: Evaluation) -> list[Change]:
         """Drift of the data becomes critical with the loss of performance that has just been told."""
-        lost = any(
-            change.cause is Cause.HELD and change.incident.kind in LOSSES
-            for change in changes
-        )
+        lost = any(change.cause is Cause.HELD and change.incident.kind in LOSSES for change in changes)
         drift = self.current.get(Kind.DATA_DRIFT)
         if not lost or drift is None or drift.phase is not Phase.OPEN or drift.severity is Severity.CRITICAL:
             return []

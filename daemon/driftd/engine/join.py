@@ -119,6 +119,42 @@ class Join:
             self._join(number, early.label)
         return True
 
+    def predict_all(
+        self,
+        keys: Sequence[int],
+        at_ms: Sequence[int],
+        sources: Sequence[int],
+        offsets: Sequence[int],
+        predictions: Sequence[PredictionValue],
+        scores: Sequence[Sequence[float] | None],
+    ) -> bool:
+        """Hold predictions as `predict` does one by one; False, and nothing held, where that makes a difference.
+
+        It does where an id is held already or comes twice, and where a label waits. `sources` are source indices.
+        """
+        if self.early or len(set(keys)) != len(keys) or not self.number_of_key.keys().isdisjoint(keys):
+            return False
+        begin = 0
+        while begin < len(keys):
+            if not self.segments or len(self.segments[-1].keys) >= SEGMENT_PREDICTIONS:
+                self.segments.append(Segment(self.next_number))
+                self._evict()
+            segment = self.segments[-1]
+            end = min(begin + SEGMENT_PREDICTIONS - len(segment.keys), len(keys))
+            segment.keys += keys[begin:end]
+            segment.at_ms += at_ms[begin:end]
+            segment.sources += sources[begin:end]
+            segment.offsets += offsets[begin:end]
+            segment.predictions += predictions[begin:end]
+            segment.scores += scores[begin:end]
+            segment.joined += bytes(end - begin)
+            self.number_of_key.update(zip(keys[begin:end], range(self.next_number, self.next_number + end - begin)))
+            self.next_number += end - begin
+            self.dirty.add(segment.first)
+            self.clock_ms = max(self.clock_ms, max(at_ms[begin:end]))
+            begin = end
+        return True
+
     def label(self, key: int, label: LabelValue, at_ms: int) -> None:
         """Join a label with its prediction, or hold it until the prediction comes."""
         self.clock_ms = max(self.clock_ms, at_ms)

@@ -63,7 +63,9 @@ def learn_task(rows: Sequence[Row], configured: str) -> Task:
     if configured != "auto":
         return Task(configured)
     predictions = [row.prediction for row in rows if row.prediction is not None]
-    numbers = [value for value in predictions if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [
+        value for value in predictions if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
     if len(numbers) * 2 <= len(predictions) or any(row.scores for row in rows):
         return Task.CLASSIFICATION
     whole = all(float(value).is_integer() for value in numbers)

@@ -13,7 +13,12 @@ import numpy as np
 from driftd.config import Limits, ModelSettings
 from driftd.contract.record import Record
 from driftd.decode.batch import (
-    LabelColumns, ModelTable, PredictionColumns, PredictionRow, PredictionRows, columns_from_rows,
+    LabelColumns,
+    ModelTable,
+    PredictionColumns,
+    PredictionRow,
+    PredictionRows,
+    columns_from_rows,
 )  # fmt: skip
 from driftd.decode.schema import Schema, SignalType
 from driftd.engine.incidents import Change, Incidents
@@ -172,7 +177,11 @@ class Monitor:
         if isinstance(predictions, PredictionColumns):
             return self._feed(arrivals_of_columns(predictions, self.score_rows), predictions, labels, records)
         if predictions is None or self.schema is not None:
-            columns = None if predictions is None or self.schema is None else columns_from_rows(predictions, self.schema)
+            columns = (
+                None
+                if predictions is None or self.schema is None
+                else columns_from_rows(predictions, self.schema)
+            )
             arrivals = NOTHING if columns is None else arrivals_of_columns(columns, self.score_rows)
             return self._feed(arrivals, columns, labels, records)
         # still learning: up to the event that completes it, and then the rest as columns
@@ -201,7 +210,11 @@ class Monitor:
         told = self._outcomes(taken, records)
         if columns is None or not taken.kept:
             return told
-        values, at_ms, positions = Columns(columns.numbers, columns.categories), columns.at_ms, arrivals.positions
+        values, at_ms, positions = (
+            Columns(columns.numbers, columns.categories),
+            columns.at_ms,
+            arrivals.positions,
+        )
         if len(taken.kept) < len(positions):
             values, at_ms = values.take(taken.kept), at_ms[taken.kept]
             positions = [positions[i] for i in taken.kept]
@@ -266,7 +279,9 @@ class Monitor:
     @property
     def score_rows(self) -> list[int]:
         """Rows of the scores among the numbers."""
-        names = [s.name for s in self.schema.signals if s.type is not SignalType.CATEGORY] if self.schema else []
+        names = (
+            [s.name for s in self.schema.signals if s.type is not SignalType.CATEGORY] if self.schema else []
+        )
         return [row for row, name in enumerate(names) if name.startswith("scores.")]
 
     def _score_classes(self) -> tuple[str, ...]:

@@ -34,7 +34,9 @@ SCHEMAS: Final = {
 def columns_of(pairs: list[Pair], task: Task) -> Columns:
     """The outcome signals of joined pairs, in the order of `SCHEMAS[task]`."""
     if task is Task.REGRESSION:
-        rows = [(absolute_error(pair.prediction, pair.label), number_or_invalid(pair.label)) for pair in pairs]
+        rows = [
+            (absolute_error(pair.prediction, pair.label), number_or_invalid(pair.label)) for pair in pairs
+        ]
         return Columns(np.array(rows, np.float64).reshape(len(rows), 2).T.copy(), [])
     numbers = [(error(pair.prediction, pair.label), log_loss(pair)) for pair in pairs]
     labels: list[object] = [class_name(pair.label) or INVALID for pair in pairs]
@@ -42,8 +44,9 @@ def columns_of(pairs: list[Pair], task: Task) -> Columns:
 
 
 def error(prediction: PredictionValue, label: LabelValue) -> float:
-    """0.0 where the label is what was predicted, 1.0 where not; NaN without a prediction, inf where they are
-    of different types.
+    """0.0 where the label is what was predicted, 1.0 where not.
+
+    NaN without a prediction, inf where they are of different types.
 
     >>> error("up", "up"), error("up", "down"), error(1, 1.0), error("1", 1)
     (0.0, 1.0, 0.0, inf)

@@ -50,7 +50,9 @@ def unseal(key: str, value: bytes) -> dict[str, Any]:
             "run the driftd that wrote it, or begin anew with an empty state topic"
         )
     if hashlib.sha256(body).hexdigest().encode() != parts[2]:
-        raise StateError(f"state entry {key!r} is damaged: its checksum does not match; restore the state topic")
+        raise StateError(
+            f"state entry {key!r} is damaged: its checksum does not match; restore the state topic"
+        )
     document = msgspec.json.decode(body)
     if not isinstance(document, dict):
         raise StateError(f"state entry {key!r} holds no object; restore the state topic")

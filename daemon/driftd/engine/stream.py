@@ -137,7 +137,9 @@ class Stream:
                 self._hear(unheard, index)
                 first = (pane.first if pane is not None else self.counter.first) or places[index]
                 onset = self._onset(length, self.settings.panes.events - (end - index), first)
-                evaluations.append(self._evaluation(shift + index, places[index], [replace(finding, onset=onset)]))
+                evaluations.append(
+                    self._evaluation(shift + index, places[index], [replace(finding, onset=onset)])
+                )
             self._hear(unheard, end)
             if pane is not None:
                 self.window.append(pane)
@@ -175,7 +177,10 @@ class Stream:
         for s, signal in enumerate(profile.schema.signals):
             if signal.name in LOSS_SIGNALS:
                 scale = profile.scale(s)
-                counted = [int(pane.counts[s, : COARSE.above + 1].sum() - pane.counts[s, COARSE.missing]) for pane in window]
+                counted = [
+                    int(pane.counts[s, : COARSE.above + 1].sum() - pane.counts[s, COARSE.missing])
+                    for pane in window
+                ]
                 events = sum(counted)
                 total = sum(int(pane.sums[s]) for pane in window)
                 if events:

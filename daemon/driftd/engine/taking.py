@@ -4,14 +4,19 @@ What comes out is the same whatever way the records were cut into batches: which
 pairs became due at which record.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xxhash import xxh3_64_intdigest
 
 from driftd.contract.record import Record
-from driftd.decode.batch import LabelColumns, ModelTable, PredictionColumns, PredictionRows
+from driftd.decode.batch import LabelColumns, PredictionColumns, PredictionRows
 from driftd.engine.join import Join, Pair, PredictionValue
+
+
+RUN_PREDICTIONS_MIN = 8
+"""Predictions without a label in between that are worth being held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,19 @@ def take(
     label_positions = [] if labels is None else labels.positions.tolist()
     events, label_events = len(arrivals.positions), len(label_positions)
     past = {version for version in set(arrivals.versions) if is_past(version)}
+    one_by_one_until = events if past or stop_at_kept is not None else 0
     while taken.next_prediction < events or taken.next_label < label_events:
         if stop_at_kept is not None and len(taken.kept) >= stop_at_kept:
             break
         p, k = taken.next_prediction, taken.next_label
         if k >= label_events or (p < events and arrivals.positions[p] < label_positions[k]):
+            if p >= one_by_one_until and not join.ready:
+                end = events if k >= label_events else bisect_left(arrivals.positions, label_positions[k], p)
+                if end - p >= RUN_PREDICTIONS_MIN and _take_run(join, arrivals, p, end, records):
+                    taken.kept += range(p, end)
+                    taken.next_prediction = end
+                    continue
+                one_by_one_until = end
             position, at_ms = arrivals.positions[p], arrivals.at_ms[p]
             taken.next_prediction += 1
             _take_prediction(join, arrivals, p, records[position], past, taken)
@@ -112,6 +125,19 @@ def take(
     return taken
 
 
+def _take_run(join: Join, arrivals: Arrivals, begin: int, end: int, records: Sequence[Record]) -> bool:
+    """Hold the predictions from `begin` to before `end` at once; False where they must be taken one by one."""
+    own = [records[position] for position in arrivals.positions[begin:end]]
+    return join.predict_all(
+        [xxh3_64_intdigest(prediction_id.encode()) for prediction_id in arrivals.ids[begin:end]],
+        arrivals.at_ms[begin:end],
+        [join.source_index((record.topic, record.partition)) for record in own],
+        [record.offset for record in own],
+        arrivals.predictions[begin:end],
+        arrivals.scores[begin:end],
+    )
+
+
 def _take_prediction(
     join: Join, arrivals: Arrivals, index: int, record: Record, past: set[str | None], taken: Taken
 ) -> None:
@@ -119,7 +145,7 @@ def _take_prediction(
         taken.past += 1
         return
     held = join.predict(
-        xxh3_64_intdigest(arrivals.ids[index].encode()),
+        id_hash(arrivals.ids[index]),
         arrivals.at_ms[index],
         (record.topic, record.partition),
         record.offset,

@@ -7,7 +7,13 @@ from typing import Final
 
 from driftd.contract.cloudevents import EventType, encode_cloudevent, rfc3339
 from driftd.contract.events_out import (
-    AlertData, Contributor, DataRange, Figures, PlaceData, RejectedData, RetrainingData,
+    AlertData,
+    Contributor,
+    DataRange,
+    Figures,
+    PlaceData,
+    RejectedData,
+    RetrainingData,
 )  # fmt: skip
 from driftd.contract.record import Record
 from driftd.decode.rejections import Rejection
@@ -49,7 +55,9 @@ ENDINGS: Final = {
 class Teller:
     """Makes the events of one model out of what its streams have measured."""
 
-    def __init__(self, model: str, version: str | None, contributors_max: int, streams: Sequence[Stream]) -> None:
+    def __init__(
+        self, model: str, version: str | None, contributors_max: int, streams: Sequence[Stream]
+    ) -> None:
         self.model = model
         self.version = version
         self.contributors_max = contributors_max
@@ -92,7 +100,13 @@ class Teller:
             replay=replay_command(incident.detected),
         )
         event_id = derived_id(
-            "alert", incident.incident_id, event_type, change.cause, place.topic, place.partition, place.offset
+            "alert",
+            incident.incident_id,
+            event_type,
+            change.cause,
+            place.topic,
+            place.partition,
+            place.offset,
         )
         value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
         return OutputEvent(OutputTopic.ALERTS, self.model, event_id, event_type, value, headers)
@@ -112,7 +126,9 @@ class Teller:
                 f"{rfc3339(request.onset.at_ms)}. {told}."
             )
         else:
-            summary = f"The request for a new version of model {self.model} is {request.phase}: {request.reason}."
+            summary = (
+                f"The request for a new version of model {self.model} is {request.phase}: {request.reason}."
+            )
         data = RetrainingData(
             request_id=request.request_id,
             model=self.model,
@@ -143,7 +159,8 @@ class Teller:
         ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.signal))
         total = sum(finding.strength for finding in ranked)
         return [
-            self._contributor(finding, finding.strength / total) for finding in ranked[: self.contributors_max]
+            self._contributor(finding, finding.strength / total)
+            for finding in ranked[: self.contributors_max]
         ]
 
     def _contributor(self, finding: Finding, share: float) -> Contributor:
@@ -173,7 +190,9 @@ class Teller:
                 for index, signal in enumerate(stream.profile.schema.signals):
                     if signal.name == name:
                         return stream, index, stream.profile
-        raise RuntimeError(f"there is a finding about {name}, which is no signal of {self.model}: a bug of driftd")
+        raise RuntimeError(
+            f"there is a finding about {name}, which is no signal of {self.model}: a bug of driftd"
+        )
 
     def _summary(self, incident: Incident, contributors: Sequence[Contributor]) -> str:
         told = [(c.signal, c.change) for c in contributors[:CHANGES_IN_A_SENTENCE]]

@@ -23,11 +23,11 @@ from driftd.errors import RecordingError
 CHUNK_RECORDS: Final = 10_000
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-NULL: Final = b"null"
+BLOCK_BYTES: Final = 1 << 18
 
 
 class Line(msgspec.Struct, gc=False):
-    """One line. The payload stays as it stands in the line: most of them need no more than their quotes removed."""
+    """One line."""
 
     topic: str
     partition: int = 0
@@ -35,14 +35,13 @@ class Line(msgspec.Struct, gc=False):
     ts: int = -1
     headers: list[str | None] | None = None
     key: str | None = None
-    payload: msgspec.Raw = msgspec.Raw(NULL)
+    payload: str | None = None
     key_base64: str | None = None
     payload_base64: str | None = None
     headers_base64: list[str | None] | None = None
 
 
-_LINE = msgspec.json.Decoder(Line).decode
-_TEXT = msgspec.json.Decoder(str | None).decode
+_LINE = msgspec.json.Decoder(Line)
 
 
 class RecordingReader:
@@ -57,64 +56,82 @@ class RecordingReader:
 
     def __iter__(self) -> Iterator[list[Record]]:
         """The records in order. Raises RecordingError where the file is no recording."""
-        chunk: list[Record] = []
-        number = 0
-        lines = self._lines()
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            record = self._record(line, number)
-            if record is None:
-                break
-            chunk.append(record)
-            if len(chunk) >= self.chunk_records:
-                yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
+        waiting: list[Record] = []
+        number = 1
+        for block in self._blocks():
+            waiting += self._records(block, number)
+            number += block.count(b"\n")
+            while len(waiting) >= self.chunk_records:
+                yield waiting[: self.chunk_records]
+                del waiting[: self.chunk_records]
+        if waiting:
+            yield waiting
 
-    def _lines(self) -> Iterator[bytes]:
-        """The lines; where the file ends amid compressed data, what could be read of it."""
-        number = 0
+    def _blocks(self) -> Iterator[bytes]:
+        """Whole lines, many at a time; where the file ends amid compressed data, what could be read of it."""
+        number, rest = 1, b""
         try:
             with self.path.open("rb") as file, _decompressed(file) as stream:
-                for line in stream:
-                    number += 1
-                    yield line
+                while data := stream.read(BLOCK_BYTES):
+                    end = data.rfind(b"\n") + 1
+                    if not end:
+                        rest += data
+                        continue
+                    block = rest + data[:end]
+                    rest = data[end:]
+                    number += block.count(b"\n")
+                    yield block
         except OSError as error:
             if isinstance(error, gzip.BadGzipFile):
                 raise RecordingError(f"{self.path}: this is no gzip file: {error}") from None
             raise RecordingError(f"{self.path}: cannot be read: {error.strerror}") from None
         except (EOFError, zlib.error, zstandard.ZstdError):
-            self.cut_line = number + 1
+            self.cut_line = number
+            return
+        if rest:
+            yield rest
 
-    def _record(self, line: bytes, number: int) -> Record | None:
-        """The record of a line; None where the line is cut off because the file ends in it."""
+    def _records(self, block: bytes, number: int) -> list[Record]:
+        """The records of `block`, whose first line has that number."""
         try:
-            fields = _LINE(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if not line.endswith(b"\n"):
-                self.cut_line = number
-                return None
-            raise RecordingError(
-                f"{self.path}:{number}: this is no record: {error}. "
-                'A line is a JSON object like {"topic": "predictions", "payload": "..."}, as kcat -J prints it.'
-            ) from None
-        source = Source(fields.topic, fields.partition)
-        offset = fields.offset if fields.offset >= 0 else self._next_offset.get(source, 0)
-        self._next_offset[source] = offset + 1
-        try:
-            return Record(
-                fields.topic,
-                fields.partition,
-                offset,
-                fields.ts,
-                _key(fields),
-                _payload(fields),
-                _headers(fields),
-            )
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise RecordingError(f"{self.path}:{number}: {error}") from None
+            lines = [(0, line) for line in _LINE.decode_lines(block)]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            lines = list(self._one_by_one(block, number))  # slower, and says which line it is
+        source, next_offset, records = Source("", -1), 0, []
+        for at, fields in lines:
+            if fields.topic != source.topic or fields.partition != source.partition:
+                self._next_offset[source] = next_offset
+                source = Source(fields.topic, fields.partition)
+                next_offset = self._next_offset.get(source, 0)
+            offset = fields.offset if fields.offset >= 0 else next_offset
+            next_offset = offset + 1
+            try:
+                value = None if fields.payload is None else fields.payload.encode()
+                if fields.payload_base64 is not None:
+                    value = base64.b64decode(fields.payload_base64, validate=True)
+                key = _key(fields)
+                headers = _headers(fields) if fields.headers or fields.headers_base64 else ()
+            except ValueError as error:
+                raise RecordingError(f"{self.path}:{at or number}: {error}") from None
+            records.append(Record(fields.topic, fields.partition, offset, fields.ts, key, value, headers))
+        self._next_offset[source] = next_offset
+        return records
+
+    def _one_by_one(self, block: bytes, number: int) -> Iterator[tuple[int, Line]]:
+        """Number and fields of each line; a line that is cut off because the file ends in it is left out."""
+        for at, line in enumerate(block.splitlines(keepends=True), number):
+            if not line.strip():
+                continue
+            try:
+                yield at, _LINE.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                if not line.endswith(b"\n"):
+                    self.cut_line = at
+                    return
+                raise RecordingError(
+                    f"{self.path}:{at}: this is no record: {error}. "
+                    'A line is a JSON object like {"topic": "predictions", "payload": "..."}, as kcat -J prints it.'
+                ) from None
 
 
 def _decompressed(file: IO[bytes]) -> IO[bytes]:
@@ -126,19 +143,6 @@ def _decompressed(file: IO[bytes]) -> IO[bytes]:
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
         return io.BufferedReader(reader, 1 << 20)  # type: ignore[arg-type]
     return file
-
-
-def _payload(fields: Line) -> bytes | None:
-    if fields.payload_base64 is not None:
-        return base64.b64decode(fields.payload_base64, validate=True)
-    raw = bytes(fields.payload)
-    if raw == NULL:
-        return None
-    # JSON within JSON: nearly always its only escapes are of quotes, and then replacing them is all there is to do
-    if raw.startswith(b'"') and raw.count(b"\\") == raw.count(b'\\"'):
-        return raw[1:-1].replace(b'\\"', b'"')
-    text = _TEXT(raw)
-    return None if text is None else text.encode()
 
 
 def _key(fields: Line) -> bytes | None:

@@ -5,13 +5,10 @@ shard n. Two workers may believe for a moment that they own one: the brokers fen
 """
 
 import asyncio
-import contextlib
 import logging
 import signal
-import tempfile
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import faust
@@ -126,8 +123,8 @@ class Boot(BootStrategy):  # type: ignore[misc]  # as above
         return [self.app.driftd_host, *super().server()]
 
 
-def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host, data_dir: Path) -> Any:
-    """The Faust app of the instance group. `data_dir`: Faust wants a folder; nothing of ours is in it."""
+def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host) -> Any:
+    """The Faust app of the instance group."""
     session_s = kafka.session_timeout_ms / 1000
     app: Any = faust.App(
         f"driftd.{kafka.instance}",
@@ -141,12 +138,12 @@ def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host,
         topic_allow_declare=False,
         web_enabled=False,
         autodiscover=False,
-        datadir=data_dir,
         loghandlers=[],
     )
     app.BootStrategy = Boot
     app.boot_strategy = Boot(app)
     app.driftd_host = host
+    app._create_directories = lambda: None  # noqa: SLF001  Faust keeps tables in a folder; we have none
 
     async def wait_for_nothing(stream: Any) -> None:
         async for _ in stream:
@@ -173,21 +170,19 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, asked.set)
     host = Host(view, make_loop)
-    with tempfile.TemporaryDirectory(prefix="driftd-") as data_dir:
-        app = build_app(kafka, topics, settings, host, Path(data_dir))
-        work = [
-            asyncio.create_task(asked.wait()),
-            asyncio.create_task(host.ended.wait()),
-            asyncio.create_task(_run(app), name="faust"),
-        ]
-        await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-        log.info("worker stops")
-        await app.stop()
-        for task in work:
-            task.cancel()
-        crash = work[2].exception() if work[2].done() and not work[2].cancelled() else None
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*work, return_exceptions=True)
+    app = build_app(kafka, topics, settings, host)
+    work = [
+        asyncio.create_task(asked.wait()),
+        asyncio.create_task(host.ended.wait()),
+        asyncio.create_task(_run(app), name="faust"),
+    ]
+    await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+    log.info("worker stops")
+    await app.stop()
+    for task in work:
+        task.cancel()
+    crash = work[2].exception() if work[2].done() and not work[2].cancelled() else None
+    await asyncio.gather(*work, return_exceptions=True)
     if host.error is not None:
         raise host.error
     if (crash := crash or app.crash_reason) is not None:

@@ -37,7 +37,10 @@ def free_ports(count: int) -> list[int]:
 def answers(port: int) -> bool:
     """Whether a broker on that port answers an ApiVersions request, which it does only when it serves clients."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection,
+    ):
         connection.settimeout(1.0)
         connection.sendall(struct.pack(">i", len(request)) + request)
         return len(connection.recv(10)) == 10
@@ -51,7 +54,9 @@ class Broker:
     ...     broker.create_topics({"predictions": 2})
     """
 
-    def __init__(self, install: KafkaInstall, folder: Path, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, install: KafkaInstall, folder: Path, properties: Mapping[str, str] | None = None
+    ) -> None:
         self._install = install
         self._folder = folder
         self._overrides = dict(properties or {})
@@ -128,7 +133,11 @@ class Broker:
     ) -> None:
         """Creates topics (name -> partition count, name -> settings) and waits until each has its leaders."""
         new = {
-            name: {"num_partitions": count, "replication_factor": 1, "configs": dict((configs or {}).get(name, {}))}
+            name: {
+                "num_partitions": count,
+                "replication_factor": 1,
+                "configs": dict((configs or {}).get(name, {})),
+            }
             for name, count in partitions.items()
         }
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -162,7 +171,11 @@ class Broker:
                 self._process.kill()
                 self._process.wait()
                 self._process = None
-                what = f"ended with {code}" if code is not None else f"does not serve after {START_SECONDS_MAX:g} s"
+                what = (
+                    f"ended with {code}"
+                    if code is not None
+                    else f"does not serve after {START_SECONDS_MAX:g} s"
+                )
                 raise NoBroker(f"Apache Kafka on port {self._port} {what}:\n{self._log_end()}")
             time.sleep(0.03)
 

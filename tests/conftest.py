@@ -8,9 +8,13 @@ from hypothesis import HealthCheck, settings
 from broker import Broker
 from kafka_install import KafkaInstall, kafka_install
 
-# No deadline: a busy machine is no failure. The same examples each time; --hypothesis-profile=explore looks for new ones.
-settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+# No deadline: a busy machine is no failure. The same examples each time; --hypothesis-profile=explore seeks new ones.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("same")
 
 

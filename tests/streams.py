@@ -64,7 +64,8 @@ def control(offset: int, at_ms: int, **fields: object) -> Record:
 
 class Story:
     """Makes a stream of several models in which inputs drift, errors rise, labels come late, early, twice or never,
-    versions change, and some records are no events at all."""
+    versions change, and some records are no events at all.
+    """
 
     def __init__(self, seed: int, events: int = 400, models: int = 2) -> None:
         self.random = random.Random(seed)
@@ -123,7 +124,12 @@ class Story:
                 continue
             wrong = self.random.random() < (0.6 if late else 0.05)
             other = "no" if answer == "yes" else "yes"
-            event = {"prediction_id": prediction_id, "model": model, "label": other if wrong else answer, "at_ms": at_ms}
+            event = {
+                "prediction_id": prediction_id,
+                "model": model,
+                "label": other if wrong else answer,
+                "at_ms": at_ms,
+            }
             for _ in range(1 if self.random.random() < 0.97 else 2):
                 self._add("labels", at_ms, json.dumps(event).encode())
 

@@ -10,7 +10,9 @@ from broker import Broker, answers, free_ports
 from topic_io import Message, consume_all, produce
 
 
-def test_what_was_sent_is_read_back_with_key_headers_time_and_place(broker: Broker, topic_prefix: str) -> None:
+def test_what_was_sent_is_read_back_with_key_headers_time_and_place(
+    broker: Broker, topic_prefix: str
+) -> None:
     topic = topic_prefix + "in"
     broker.create_topics({topic: 2})
     sent = [
@@ -30,7 +32,9 @@ def test_what_was_sent_is_read_back_with_key_headers_time_and_place(broker: Brok
     ]
 
 
-def test_readers_of_committed_records_see_no_aborted_and_no_open_transaction(broker: Broker, topic_prefix: str) -> None:
+def test_readers_of_committed_records_see_no_aborted_and_no_open_transaction(
+    broker: Broker, topic_prefix: str
+) -> None:
     topic = topic_prefix + "out"
     broker.create_topics({topic: 1})
 

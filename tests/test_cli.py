@@ -181,8 +181,10 @@ FAILURES: dict[str, tuple[BaseException, int, str]] = {
     "ours": (
         ZeroDivisionError("division\nby zero"),
         70,
-        "driftd: internal error: ZeroDivisionError: division by zero."
-        " Run again with --debug for the traceback.\n",
+        (
+            "driftd: internal error: ZeroDivisionError: division by zero."
+            " Run again with --debug for the traceback.\n"
+        ),
     ),
     "interrupted": (KeyboardInterrupt(), 130, ""),
 }

@@ -5,12 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from driftd.config import Config, DetectorSettings, ModelSettings
 from driftd.config_fields import Table
 from driftd.config_text import LINES_MAX, load_config
 from driftd.detectors.registry import DETECTORS
 from driftd.errors import ConfigError
-from pydantic import ValidationError
 
 SHIPPED = Path(__file__).parent.parent / "config.toml"
 

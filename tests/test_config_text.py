@@ -6,11 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from driftd.config_lines import key_lines, line_of
 from driftd.config_text import LINES_MAX, load_config
 from driftd.errors import ConfigError
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 SHIPPED = (Path(__file__).parent.parent / "config.toml").read_text(encoding="utf-8")
 

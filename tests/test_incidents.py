@@ -20,11 +20,17 @@ def place(number: int) -> Place:
     return Place(1000 * number, "predictions", 0, number)
 
 
-def finding(signal: str = "features.a", effect: Effect = Effect.SHIFT, onset: int = 0, **more: float) -> Finding:
-    return Finding(signal, effect, "distance", more.get("strength", 2.0), more.get("share", 0.3), place(onset))
+def finding(
+    signal: str = "features.a", effect: Effect = Effect.SHIFT, onset: int = 0, **more: float
+) -> Finding:
+    return Finding(
+        signal, effect, "distance", more.get("strength", 2.0), more.get("share", 0.3), place(onset)
+    )
 
 
-def pane(number: int, *findings: Finding, stream: StreamName = StreamName.INPUTS, elevated: bool = False) -> Evaluation:
+def pane(
+    number: int, *findings: Finding, stream: StreamName = StreamName.INPUTS, elevated: bool = False
+) -> Evaluation:
     return Evaluation(stream, number, place(number), findings, True, (), {}, elevated)
 
 
@@ -125,7 +131,9 @@ def test_a_new_version_closes_what_was_told_and_forgets_what_was_suspected() -> 
     incidents = Incidents("m", SETTINGS)
     causes(incidents, pane(1, finding()), pane(2, finding()))
     causes(incidents, pane(3, finding(effect=Effect.MISSING)))
-    assert [(c.incident.kind, c.cause) for c in incidents.close_all()] == [(Kind.DATA_DRIFT, Cause.NEW_VERSION)]
+    assert [(c.incident.kind, c.cause) for c in incidents.close_all()] == [
+        (Kind.DATA_DRIFT, Cause.NEW_VERSION)
+    ]
     assert incidents.current == {}
 
 

@@ -81,7 +81,9 @@ def test_a_recording_ends_with_the_record_that_an_alert_names(
     assert "--force" in refused.stderr
     wrong = setup.driftd("record", "-o", str(tmp_path / "x.jsonl"), "--until", "predictions-100", expect=2)
     assert "TOPIC:PARTITION:OFFSET" in wrong.stderr
-    unreached = setup.driftd("record", "-o", str(target), "--force", "--until", f"{topic_prefix}predictions:1:999999")
+    unreached = setup.driftd(
+        "record", "-o", str(target), "--force", "--until", f"{topic_prefix}predictions:1:999999"
+    )
     assert "is not among them" in unreached.stderr
     empty = setup.driftd("record", "-o", str(target), "--force", "--order", "journal", expect=2)
     assert "no daemon has run" in empty.stderr

@@ -125,14 +125,22 @@ def test_no_two_events_have_one_id(seed: int) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["predictions", "labels", "driftd.control", "other"]), st.binary()), max_size=20)
+    st.lists(
+        st.tuples(st.sampled_from(["predictions", "labels", "driftd.control", "other"]), st.binary()),
+        max_size=20,
+    )
 )
 def test_bad_data_is_an_output_and_never_an_exception(values: list[tuple[str, bytes]]) -> None:
-    records = [Record(topic, 0, offset, FIRST_MS, None, value) for offset, (topic, value) in enumerate(values)]
+    records = [
+        Record(topic, 0, offset, FIRST_MS, None, value) for offset, (topic, value) in enumerate(values)
+    ]
     engine = Engine(CONFIG)
     told = engine.apply(records).events
     assert [event.topic for event in told] == [OutputTopic.REJECTED] * len(records)
-    assert engine.apply([Record("predictions", 1, 0, FIRST_MS, None, prediction(0, FIRST_MS).value)]).events == ()
+    assert (
+        engine.apply([Record("predictions", 1, 0, FIRST_MS, None, prediction(0, FIRST_MS).value)]).events
+        == ()
+    )
     assert engine.status().models[0].predictions == 1
 
 
@@ -144,9 +152,9 @@ def test_everything_is_bounded_and_what_leaves_is_counted() -> None:
         for i in range(600)
     ]
     told = engine.apply(records).events
-    assert {json.loads(event.value)["data"]["reason"] for event in told if event.topic is OutputTopic.REJECTED} == {
-        "models_max_reached"
-    }
+    assert {
+        json.loads(event.value)["data"]["reason"] for event in told if event.topic is OutputTopic.REJECTED
+    } == {"models_max_reached"}
     assert len(engine.monitors) == 2
     monitor = engine.monitors["m0"]
     assert monitor.counters["features_ignored"] == 2

@@ -183,7 +183,13 @@ def test_figures_are_those_of_the_values() -> None:
 
 @pytest.mark.parametrize(
     "numbers",
-    [np.full(300, 7.0), np.full(300, np.nan), np.array([1.0, 2.0] * 150), np.array([1e308, -1e308] * 150), np.full(300, np.inf)],
+    [
+        np.full(300, 7.0),
+        np.full(300, np.nan),
+        np.array([1.0, 2.0] * 150),
+        np.array([1e308, -1e308] * 150),
+        np.full(300, np.inf),
+    ],
     ids=["constant", "all missing", "two values", "as large as can be", "all invalid"],
 )
 def test_odd_columns_make_profiles_like_any_other(numbers: NDArray[np.float64]) -> None:

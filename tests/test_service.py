@@ -49,7 +49,9 @@ def test_a_running_daemon_shows_itself_and_stops_when_asked(
         wait_until(lambda: get(port, "/readyz")[0] == 200, "/readyz")
         assert json.loads(get(port, "/readyz")[1]) == {"status": "ready", "shards": [0], "reasons": []}
         wait_until(setup.is_done, "the stream")
-        wait_until(lambda: 'driftd_model_phase{model="m0",phase=' in get(port, "/metrics")[1], "the model's metrics")
+        wait_until(
+            lambda: 'driftd_model_phase{model="m0",phase=' in get(port, "/metrics")[1], "the model's metrics"
+        )
         metrics = get(port, "/metrics")[1]
         alerts = setup.outputs()["alerts"]
         kind = "dev.driftd.alert.opened.v1"
@@ -61,7 +63,9 @@ def test_a_running_daemon_shows_itself_and_stops_when_asked(
     assert get(port, "/livez")[0] == 0
 
 
-def test_a_worker_that_owns_nothing_yet_is_not_ready(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+def test_a_worker_that_owns_nothing_yet_is_not_ready(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
     (port,) = free_ports(1)
     setup = Setup(tmp_path, broker.bootstrap, topic_prefix, http_port=port)
     setup.driftd("topics", "create")
@@ -75,13 +79,20 @@ def test_a_worker_that_owns_nothing_yet_is_not_ready(broker: Broker, topic_prefi
 def test_a_missing_broker_ends_it_with_69_and_its_address(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     setup = Setup(tmp_path, f"127.0.0.1:{port}", "none.", more_kafka="request_timeout_ms = 1000")
-    for words in (("run",), ("topics", "create"), ("topics", "plan"), ("record", "-o", str(tmp_path / "r.jsonl"))):
+    for words in (
+        ("run",),
+        ("topics", "create"),
+        ("topics", "plan"),
+        ("record", "-o", str(tmp_path / "r.jsonl")),
+    ):
         told = setup.driftd(*words, expect=69).stderr
         assert f"127.0.0.1:{port}" in told
         assert "Traceback" not in told
 
 
-def test_missing_topics_end_it_with_what_makes_them(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+def test_missing_topics_end_it_with_what_makes_them(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
     setup = Setup(tmp_path, broker.bootstrap, topic_prefix)
     told = setup.driftd("run", expect=78).stderr
     assert f"{topic_prefix}predictions" in told

@@ -54,7 +54,9 @@ def test_a_worker_that_slept_through_its_succession_is_fenced(setup: Setup, tmp_
         with Daemon(setup, "successor") as successor:
             successor.wait_for("shard runs")
             wait_until(lambda: begun(setup, 3000), "the successor's part")
-            sleeper.process.send_signal(signal.SIGCONT)  # in the middle of what it did, and sure that the shard is its own
+            sleeper.process.send_signal(
+                signal.SIGCONT
+            )  # in the middle of what it did, and sure that the shard is its own
             wait_until(setup.is_done, "the rest")
             assert sleeper.stop() == 0
             assert successor.stop() == 0

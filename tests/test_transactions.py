@@ -54,7 +54,9 @@ def test_a_transaction_that_cannot_be_sent_whole_is_not_sent_at_all(broker: Brok
             await transactions.start()
             too_large = bytes(16 * 1024 * 1024)
             with pytest.raises(StartOver):
-                await transactions.commit([Message(topic, b"a", b"1", (), 0), Message(topic, b"b", too_large, (), 0)])
+                await transactions.commit(
+                    [Message(topic, b"a", b"1", (), 0), Message(topic, b"b", too_large, (), 0)]
+                )
         finally:
             await transactions.close()
 
@@ -62,14 +64,22 @@ def test_a_transaction_that_cannot_be_sent_whole_is_not_sent_at_all(broker: Brok
     assert consume_all(broker.bootstrap, topic) == []
 
 
-def test_the_store_gives_the_last_value_of_each_key_and_nothing_that_was_deleted(broker: Broker, topic: str) -> None:
+def test_the_store_gives_the_last_value_of_each_key_and_nothing_that_was_deleted(
+    broker: Broker, topic: str
+) -> None:
     layout = Layout({"predictions": TopicLayout("id", 2)}, 1)
 
     async def write_and_read() -> tuple[object, object]:
         transactions = Transactions(settings(broker), topic)
         try:
             await transactions.start()
-            entries = [(b"a", b"1"), (b"b", b"2"), (b"a", b"3"), (b"b", None), (b"layout", seal_layout(layout))]
+            entries = [
+                (b"a", b"1"),
+                (b"b", b"2"),
+                (b"a", b"3"),
+                (b"b", None),
+                (b"layout", seal_layout(layout)),
+            ]
             for key, value in entries:
                 await transactions.commit([Message(topic, key, value, (), 1)])
             return await read_store(settings(broker), topic, 1), await read_store(settings(broker), topic, 0)

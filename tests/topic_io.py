@@ -55,7 +55,9 @@ def consume_all(
         bootstrap_servers=bootstrap, isolation_level=isolation, enable_auto_commit=False, group_id=None
     )
     try:
-        partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
+        partitions = [
+            TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
         if not partitions:
             raise LookupError(f"there is no topic {topic} at {bootstrap}")
         consumer.assign(partitions)

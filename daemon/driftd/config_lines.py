@@ -104,7 +104,7 @@ class _Scanner:
         return path
 
     def _pair(self, table: Path) -> None:
-        """`a.b = value`"""
+        """Read `a.b = value`."""
         path = table
         for key in self._dotted_key()[:DEPTH_MAX]:
             path = (*path, key)

@@ -95,7 +95,7 @@ class DetectorSettings(Table):
 
 def detector_problems(name: str, options: Mapping[str, object]) -> list[Problem]:
     """What is wrong with `name` and its `options`, measured by the one list of detectors."""
-    from driftd.detectors.registry import DETECTORS  # late: reading the models needs no numpy
+    from driftd.detectors.registry import DETECTORS  # noqa: PLC0415 - late: reading the models needs no numpy
 
     if name not in DETECTORS:
         return [Problem(("name",), f"no detector is called {quoted(name)}. {suggestion(name, DETECTORS)}")]

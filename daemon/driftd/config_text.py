@@ -73,7 +73,7 @@ def _mistakes(details: ErrorDetails) -> Iterator[tuple[Path, str]]:
 
 
 def _path_text(path: Path) -> str:
-    """models[0].budget.per_days"""
+    """Write a path as in `models[0].budget.per_days`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{_key_text(part)}" for part in path]
     return "".join(parts).removeprefix(".")
 

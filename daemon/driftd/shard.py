@@ -84,7 +84,9 @@ def unseal_layout(value: bytes) -> Layout:
         topics = {name: TopicLayout(*fields) for name, fields in document["topics"].items()}
         return Layout(topics, document["shard_count"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise StateError(f"state entry {LAYOUT_KEY!r} does not fit together ({error!r}); {BEGIN_ANEW}") from None
+        raise StateError(
+            f"state entry {LAYOUT_KEY!r} does not fit together ({error!r}); {BEGIN_ANEW}"
+        ) from None
 
 
 def check_layout(stored: Layout, now: Layout) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What to write instead of `word`: the nearest of `known`, or all of them."""
-    from difflib import get_close_matches  # late: only the mistaken wait for it
+    from difflib import get_close_matches  # noqa: PLC0415 - late: only the mistaken wait for it
 
     names = sorted(known)
     close = get_close_matches(word[:100], names, n=1)

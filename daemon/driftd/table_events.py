@@ -139,7 +139,7 @@ def _id_of(row: TimedRow, roles: Roles, naming: Naming) -> str:
     return f"{naming.model}-{row.number}" if given is None else _text_of(given)
 
 
-def _text_of(value: str | int | float | bool) -> str:
+def _text_of(value: str | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last line of defence: whatever it is becomes a message and a code
         return EXIT_OK if _reader_is_gone(error) else report(error, debug=debug)
     return code
 

@@ -56,9 +56,7 @@ def warnings(config: Config) -> list[str]:
         )
     remote = [broker for broker in config.kafka.brokers if not _is_loopback(broker.rpartition(":")[0])]
     if config.kafka.security_protocol == "SASL_PLAINTEXT" and remote:
-        found.append(
-            f"kafka.security_protocol: the login goes to {remote[0]} in the clear. Use SASL_SSL."
-        )
+        found.append(f"kafka.security_protocol: the login goes to {remote[0]} in the clear. Use SASL_SSL.")
     named: dict[str, ModelSettings] = {"defaults": config.defaults}
     named |= {f"model {model.name}": config.for_model(model.name) for model in config.models}
     for where, settings in named.items():

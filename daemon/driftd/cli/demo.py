@@ -44,7 +44,9 @@ def demo(*, out: Path = Path("driftd-demo"), format: Format = "text") -> None:
     if format == "text":
         say("\nWhat is known of this stream, and what driftd said of it:\n")
         say(known_and_said(facts["facts"], listener.alerts))
-        say("\nHow often the model was right, by quarter, and whether driftd said that it was getting worse:\n")
+        say(
+            "\nHow often the model was right, by quarter, and whether driftd said that it was getting worse:\n"
+        )
         say(accuracy_and_said(facts["accuracy_by_quarter"], listener.alerts))
     note(f"written: {out / 'alerts.jsonl'}, {out / 'retraining.jsonl'}")
 
@@ -100,7 +102,9 @@ def accuracy_and_said(quarters: Sequence[dict[str, Any]], alerts: Sequence[dict[
     rows = []
     for quarter, following in zip(quarters, [*quarters[1:], {"from_ms": 2**62}], strict=True):
         opened = sum(1 for begin, _ in spans.values() if quarter["from_ms"] <= begin < following["from_ms"])
-        going = sum(1 for begin, end in spans.values() if begin < following["from_ms"] and end > quarter["from_ms"])
+        going = sum(
+            1 for begin, end in spans.values() if begin < following["from_ms"] and end > quarter["from_ms"]
+        )
         said = f"opened {opened}" if opened else ("still open" if going else "")
         bar = "#" * round(quarter["accuracy"] * 40)
         rows.append((minute(quarter["from_ms"])[:10], f"{quarter['accuracy']:.1%}", bar, said))

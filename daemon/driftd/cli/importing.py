@@ -115,7 +115,9 @@ class Columns:
         """Where the column is. Raises BadInput saying which one may have been meant."""
         if name not in self.table.columns:
             known = [column for column in self.table.columns if column]
-            raise BadInput(f'{self.table.path}: {option}: there is no column "{name}". {suggestion(name, known)}')
+            raise BadInput(
+                f'{self.table.path}: {option}: there is no column "{name}". {suggestion(name, known)}'
+            )
         return self.table.columns.index(name)
 
     def optional(self, name: str | None, option: str) -> int | None:
@@ -172,7 +174,9 @@ def time_of(row: Row, roles: Roles) -> int | str:
     cell = row.cells[roles.time]
     at_ms = parse_time(cell)
     told = "" if cell is None else str(cell)[:50]
-    return at_ms if at_ms is not None else f'"{told}" is no time: neither seconds nor milliseconds nor ISO 8601'
+    return (
+        at_ms if at_ms is not None else f'"{told}" is no time: neither seconds nor milliseconds nor ISO 8601'
+    )
 
 
 def timed_rows(table: Table, roles: Roles, scan: Scan) -> Iterator[TimedRow]:
@@ -236,7 +240,9 @@ def _delay(text: str) -> int:
 def _check(file: Path, output: Path, model: str, delimiter: str) -> None:
     """Raises BadInput where an argument cannot be used."""
     if not model or len(model) > 100 or not all("!" <= letter <= "~" for letter in model):
-        raise BadInput(f'--model: "{model}" is no model name: 1 to 100 printable ASCII characters without spaces.')
+        raise BadInput(
+            f'--model: "{model}" is no model name: 1 to 100 printable ASCII characters without spaces.'
+        )
     if delimiter not in ("tab", "\\t") and len(delimiter) != 1:
         raise BadInput(f'--delimiter: "{delimiter}" should be one character, or tab.')
     if output.exists() and file.exists() and output.samefile(file):

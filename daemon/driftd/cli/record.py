@@ -108,12 +108,18 @@ class Recorder:
         """Say what was written, and what is missing in it."""
         gaps = self._gaps
         if gaps.journal_begin_gone:
-            note("The journal's begin is gone (retention): replay starts anew where it begins, the daemon did not.")
+            note(
+                "The journal's begin is gone (retention): replay starts anew where it begins, the daemon did not."
+            )
         for source, count in gaps.by_source.items():
             note(f"{count:,} records of {source.topic}, partition {source.partition} are gone (retention).")
         if self._last is not None:
-            note(f"The record {':'.join(map(str, self._last))} is not among them: all that is there was written.")
-        note(f"{out}: {self._counts.total():,} records in {self._order} order ({counts_by_topic(self._counts)}).")
+            note(
+                f"The record {':'.join(map(str, self._last))} is not among them: all that is there was written."
+            )
+        note(
+            f"{out}: {self._counts.total():,} records in {self._order} order ({counts_by_topic(self._counts)})."
+        )
         note(f"Replay them: driftd replay {out}")
 
     def _open_journal(self) -> TopicReader | None:
@@ -138,7 +144,9 @@ def the_shard(config: Config, shard: int | None) -> int:
     """The shard to record. Raises BadInput where it is none, or must be named."""
     count = config.topics.shard_count
     if shard is None and count > 1:
-        raise BadInput(f"there are {count} shards, each with its own order: take one with --shard 0 to {count - 1}.")
+        raise BadInput(
+            f"there are {count} shards, each with its own order: take one with --shard 0 to {count - 1}."
+        )
     if not 0 <= (shard or 0) < count:
         raise BadInput(f"--shard {shard}: there is none; topics.shard_count is {count}.")
     return shard or 0
@@ -148,7 +156,9 @@ def parse_place(text: str) -> tuple[str, int, int]:
     """TOPIC:PARTITION:OFFSET. Raises BadInput."""
     topic, *numbers = text.rsplit(":", 2)
     if len(numbers) != 2 or not topic or not all(number.isdecimal() for number in numbers):
-        raise BadInput(f'--until "{text}" is no record. Write TOPIC:PARTITION:OFFSET, like predictions:0:1234.')
+        raise BadInput(
+            f'--until "{text}" is no record. Write TOPIC:PARTITION:OFFSET, like predictions:0:1234.'
+        )
     return topic, int(numbers[0]), int(numbers[1])
 
 

@@ -68,7 +68,9 @@ def profile_of(files: Sequence[Path], model: str, events: int | None, config: Co
     if monitor.inputs.profile is not None:
         return monitor.inputs.profile
     if monitor.inputs.builder is None:
-        raise BadInput(f"only {len(monitor.rows)} events of {model}; at least {learn} are needed to learn its signals")
+        raise BadInput(
+            f"only {len(monitor.rows)} events of {model}; at least {learn} are needed to learn its signals"
+        )
     return monitor.inputs.builder.build(model, monitor.version)
 
 
@@ -88,7 +90,9 @@ def show(file: Path, /, *, format: Format = "text") -> None:
         return
     version = "any version" if profile.version is None else f"version {profile.version}"
     say(f"model {profile.model}, {version}, {profile.events:,} events")
-    say(f"from {minute(profile.first_ms)} to {minute(profile.last_ms)} UTC, hash {profile_hash(profile)[:16]}\n")
+    say(
+        f"from {minute(profile.first_ms)} to {minute(profile.last_ms)} UTC, hash {profile_hash(profile)[:16]}\n"
+    )
     rows = []
     for s, signal in enumerate(profile.schema.signals):
         told = reference_summary(profile, s)

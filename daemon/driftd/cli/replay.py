@@ -91,7 +91,9 @@ def replay_files(engine: Engine, files: Sequence[Path], listener: Listener) -> i
         ran = run_replay(engine, reader, listener)
         records, seconds = records + ran.records, seconds + ran.seconds
         if reader.cut_line is not None:
-            note(f"{path}:{reader.cut_line}: the recording is cut off in this line; all lines before it were replayed.")
+            note(
+                f"{path}:{reader.cut_line}: the recording is cut off in this line; all lines before it were replayed."
+            )
     totals: dict[str, int] = {}
     for monitor in engine.status().models:
         for name, count in monitor.counters.items():
@@ -99,7 +101,7 @@ def replay_files(engine: Engine, files: Sequence[Path], listener: Listener) -> i
     note(summary(engine.counters, totals, records, seconds))
     for model in engine.status().models:
         if model.phase != "watching":
-            note(f"model {model.name}: cannot judge yet, {model.events_missing:,} events of its reference are missing")
+            note(
+                f"model {model.name}: cannot judge yet, {model.events_missing:,} events of its reference are missing"
+            )
     return totals.get("alerts_opened", 0)
-
-

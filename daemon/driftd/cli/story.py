@@ -49,7 +49,9 @@ def lines_of(event: OutputEvent) -> str:
 
 def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int, seconds: float) -> str:
     """How many of what, in one paragraph. `models` are the counters of all models, added up."""
-    rejected = {name.removeprefix("rejected."): n for name, n in counters.items() if name.startswith("rejected.")}
+    rejected = {
+        name.removeprefix("rejected."): n for name, n in counters.items() if name.startswith("rejected.")
+    }
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items()))
     alerts = {name: models.get(f"alerts_{name}", 0) for name in ("opened", "updated", "resolved")}
     lines = [

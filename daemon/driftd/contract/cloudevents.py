@@ -25,7 +25,7 @@ class EventType(StrEnum):
     EVENT_REJECTED = "dev.driftd.event.rejected.v1"
 
 
-def encode_cloudevent(  # noqa: PLR0917  the attributes in their usual order
+def encode_cloudevent(
     event_type: EventType, event_id: str, source: str, subject: str, time_ms: int, data: BaseModel
 ) -> tuple[bytes, Headers]:
     """The value and the headers of one event. `time_ms` is the time of the record that decided it."""

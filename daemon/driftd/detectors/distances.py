@@ -77,7 +77,9 @@ class DistanceDetector:
             return []
         strengths, shares = self._strengths(merged(window))
         raised = [
-            (effect, int(s)) for effect in strengths for s in np.flatnonzero((strengths[effect] >= 1) & self.watched)
+            (effect, int(s))
+            for effect in strengths
+            for s in np.flatnonzero((strengths[effect] >= 1) & self.watched)
         ]
         # an onset is worked out once, when the finding is new: the window forgets it later
         self.onsets = {
@@ -116,8 +118,12 @@ class DistanceDetector:
         outside = counts[:, COARSE.below] + counts[:, COARSE.above]
         outside_share = outside / np.maximum(valid, 1)
         enough = outside >= COUNT_MIN
-        unseen_strength = np.where(enough & ~self.number, _ratio(outside_share, self.least["unseen_min"]), 0.0)
-        outside_strength = np.where(enough & self.number, _ratio(outside_share, self.least["outside_min"]), 0.0)
+        unseen_strength = np.where(
+            enough & ~self.number, _ratio(outside_share, self.least["unseen_min"]), 0.0
+        )
+        outside_strength = np.where(
+            enough & self.number, _ratio(outside_share, self.least["outside_min"]), 0.0
+        )
         unbounded = np.array([levels is not None and levels.unbounded for levels in self.profile.levels])
         unseen_strength[unbounded] = 0.0
         missing_strength, missing_share = self._missing(missing, events)
@@ -130,7 +136,9 @@ class DistanceDetector:
             Effect.MISSING: missing_strength,
             Effect.UNSEEN: unseen_strength,
             Effect.OUTSIDE: outside_strength,
-            Effect.INVALID: np.where(counts[:, COARSE.invalid] > 0, np.maximum(invalid_share * 100, 1.0), 0.0),
+            Effect.INVALID: np.where(
+                counts[:, COARSE.invalid] > 0, np.maximum(invalid_share * 100, 1.0), 0.0
+            ),
         }, {
             Effect.SHIFT: distance,
             Effect.MISSING: missing_share,
@@ -143,9 +151,7 @@ class DistanceDetector:
         self, counts: NDArray[np.int64], valid: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         psi, js, ks = distances(counts, self.profile, self.cumulative)
-        noise = self.profile.inflation * (
-            1 / np.maximum(valid, 1) + 1 / np.maximum(self.reference_valid, 1)
-        )
+        noise = self.profile.inflation * (1 / np.maximum(valid, 1) + 1 / np.maximum(self.reference_valid, 1))
         chance = self.chi_square * noise
         ks_chance = np.sqrt(noise * log(2 / self.p_value) / 2)
         strength = np.maximum(
@@ -228,7 +234,8 @@ def distances(
     psi = ((shares - reference) * np.log(safe_shares / safe_reference)).sum(axis=1)
     middle = (safe_shares + safe_reference) / 2
     js_bits = (
-        (shares * np.log2(safe_shares / middle)).sum(axis=1) + (reference * np.log2(safe_reference / middle)).sum(axis=1)
+        (shares * np.log2(safe_shares / middle)).sum(axis=1)
+        + (reference * np.log2(safe_reference / middle)).sum(axis=1)
     ) / 2
     exact = counts * possible
     exact_shares = exact / np.maximum(exact.sum(axis=1, keepdims=True), 1)

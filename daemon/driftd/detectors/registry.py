@@ -6,7 +6,15 @@ from functools import partial
 from typing import TypeAlias
 
 from driftd.detectors import distances, river_drift
-from driftd.detectors.base import Chance, DetectorState, Family, Option, OptionValue, PaneDetector, ValueBuilder
+from driftd.detectors.base import (
+    Chance,
+    DetectorState,
+    Family,
+    Option,
+    OptionValue,
+    PaneDetector,
+    ValueBuilder,
+)
 from driftd.reference.profile import Profile
 
 PaneBuilder: TypeAlias = Callable[

@@ -148,7 +148,9 @@ class Join:
             segment.predictions += predictions[begin:end]
             segment.scores += scores[begin:end]
             segment.joined += bytes(end - begin)
-            self.number_of_key.update(zip(keys[begin:end], range(self.next_number, self.next_number + end - begin)))
+            self.number_of_key.update(
+                zip(keys[begin:end], range(self.next_number, self.next_number + end - begin))
+            )
             self.next_number += end - begin
             self.dirty.add(segment.first)
             self.clock_ms = max(self.clock_ms, max(at_ms[begin:end]))

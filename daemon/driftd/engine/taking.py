@@ -14,7 +14,6 @@ from driftd.contract.record import Record
 from driftd.decode.batch import LabelColumns, PredictionColumns, PredictionRows
 from driftd.engine.join import Join, Pair, PredictionValue
 
-
 RUN_PREDICTIONS_MIN = 8
 """Predictions without a label in between that are worth being held at once."""
 

@@ -153,11 +153,15 @@ class Builder:
         if len(self.history) < BLOCKS_MIN:
             return plain
         history = to_coarse(np.array(self.history), plain.coarse_of_fine)
-        return replace(plain, inflation=inflation(history, plain), missing_inflation=missing_inflation(history))
+        return replace(
+            plain, inflation=inflation(history, plain), missing_inflation=missing_inflation(history)
+        )
 
     def _levels(self) -> tuple[Levels | None, ...]:
         return tuple(
-            Levels(tuple(self.levels[s].code_of_level), self.levels[s].unbounded) if s in self.levels else None
+            Levels(tuple(self.levels[s].code_of_level), self.levels[s].unbounded)
+            if s in self.levels
+            else None
             for s in range(len(self.cut.schema.signals))
         )
 

@@ -52,7 +52,9 @@ def profile_from_json(document: Mapping[str, Any]) -> Profile:
     """The profile of a JSON object. Raises ValueError saying what is wrong with it."""
     if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
         found = f"{document.get('format')!r} version {document.get('format_version')!r}"
-        raise ValueError(f"no reference of driftd: format {found}; expected {FORMAT!r} version {FORMAT_VERSION}")
+        raise ValueError(
+            f"no reference of driftd: format {found}; expected {FORMAT!r} version {FORMAT_VERSION}"
+        )
     try:
         profile = Profile(
             document["model"],

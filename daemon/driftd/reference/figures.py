@@ -39,7 +39,8 @@ def reference_summary(profile: Profile, signal: int) -> Summary:
     levels = profile.levels[signal]
     if levels is not None:
         names = {
-            code: name if code < OTHER_FINE else "(other)" for code, name in reversed([*enumerate(levels.names)])
+            code: name if code < OTHER_FINE else "(other)"
+            for code, name in reversed([*enumerate(levels.names)])
         }
     return _summary(profile, signal, counts, int(profile.sums[signal]), edges, names, FINE.values)
 
@@ -82,7 +83,15 @@ def _summary(
     of_all = max(events, 1)
     outside = (below + above) / max(valid, 1)
     return Summary(
-        events, rounded(missing / of_all), rounded(invalid / of_all), rounded(outside), mean, p10, p50, p90, top
+        events,
+        rounded(missing / of_all),
+        rounded(invalid / of_all),
+        rounded(outside),
+        mean,
+        p10,
+        p50,
+        p90,
+        top,
     )
 
 

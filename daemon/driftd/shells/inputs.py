@@ -25,7 +25,9 @@ METADATA_AGE_MAX_MS = 30_000
 class Inputs:
     """The input partitions of one shard, in the order in which they take turns."""
 
-    def __init__(self, settings: KafkaSettings, sources: Sequence[Source], align_ms: int, enough_records: int) -> None:
+    def __init__(
+        self, settings: KafkaSettings, sources: Sequence[Source], align_ms: int, enough_records: int
+    ) -> None:
         """For `sources`; a partition is paused while `enough_records` of it wait."""
         self._timeout_s = settings.request_timeout_ms / 1000
         self._enough = enough_records
@@ -67,7 +69,10 @@ class Inputs:
         for partition, records in fetched.items():
             self._alignment.add(
                 Source(partition.topic, partition.partition),
-                [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records],
+                [
+                    Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers)
+                    for r in records
+                ],
             )
 
     async def take(self, records_max: int) -> list[Record]:

@@ -147,7 +147,9 @@ class ShardLoop:
             check_layout(stored.layout, layout)
         engine = parts.engine(stored.state)
         if not (sources := layout.sources(shard)):
-            raise ShardError(f"no partition belongs to shard {shard}: topics.shard_count is more than the partitions")
+            raise ShardError(
+                f"no partition belongs to shard {shard}: topics.shard_count is more than the partitions"
+            )
         check_orphans(engine.offsets, sources, layout.topics)
         inputs = parts.inputs(sources)
         stack.push_async_callback(inputs.close)

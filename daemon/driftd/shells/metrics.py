@@ -76,11 +76,17 @@ def shard_metrics(shards: Sequence[ShardView]) -> Iterator[Metric]:
     records = [((str(one.shard), topic), count) for one in shards for topic, count in one.records.items()]
     yield counter("records", "Records applied since the process began.", ["shard", "topic"], records)
     published = [((str(one.shard), kind), count) for one in shards for kind, count in one.published.items()]
-    yield counter("events_published", "Events published since the process began.", ["shard", "type"], published)
+    yield counter(
+        "events_published", "Events published since the process began.", ["shard", "type"], published
+    )
     lags = [
-        ((source.topic, str(source.partition)), lag) for one in shards for source, lag in one.lag_records.items()
+        ((source.topic, str(source.partition)), lag)
+        for one in shards
+        for source, lag in one.lag_records.items()
     ]
-    yield gauge("lag_records", "Records in the partition that were not applied yet.", ["topic", "partition"], lags)
+    yield gauge(
+        "lag_records", "Records in the partition that were not applied yet.", ["topic", "partition"], lags
+    )
     sizes = [((str(one.shard),), sum(one.state_bytes.values())) for one in shards]
     yield gauge("state_bytes", "Size of the stored state.", ["shard"], sizes)
 
@@ -94,7 +100,10 @@ def engine_metrics(shards: Sequence[ShardView]) -> Iterator[Metric]:
             into, key = (rejected, name[9:]) if name.startswith("rejected.") else (others, name)
             into[key] = into.get(key, 0) + count
     yield counter(
-        "events_rejected", "Events that could not be used.", ["reason"], [((r,), n) for r, n in rejected.items()]
+        "events_rejected",
+        "Events that could not be used.",
+        ["reason"],
+        [((r,), n) for r, n in rejected.items()],
     )
     yield counter(
         "engine_events", "What the engine has counted.", ["name"], [((r,), n) for r, n in others.items()]
@@ -110,12 +119,17 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     waiting = [((one.name,), one.waiting_predictions) for one in models]
     yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)
     kinds = [
-        ((one.name, kind), one.open_incidents.count(kind)) for one in models for kind in sorted(set(one.open_incidents))
+        ((one.name, kind), one.open_incidents.count(kind))
+        for one in models
+        for kind in sorted(set(one.open_incidents))
     ]
     yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind"], kinds)
     asked = [((one.name,), one.request is not None) for one in models]
     yield gauge("model_retraining_requested", "1 while a retraining request is in flight.", ["model"], asked)
-    names = [*MODEL_COUNTERS, *sorted({name for one in models for name in one.counters} - MODEL_COUNTERS.keys())]
+    names = [
+        *MODEL_COUNTERS,
+        *sorted({name for one in models for name in one.counters} - MODEL_COUNTERS.keys()),
+    ]
     for name in names:
         counts = [((one.name,), one.counters.get(name, 0)) for one in models]
         about = MODEL_COUNTERS.get(name, f"{name.replace('_', ' ')} of the model.")

@@ -139,7 +139,9 @@ def journal_runs(reader: TopicReader, journal: Source) -> Iterator[Run]:
             yield from decode_runs(record.value)
         except JournalError as error:
             where = f"{journal.topic}, partition {journal.partition}, offset {record.offset}"
-            raise RecordingError(f"{where}: {error}; point topics.journal to a topic of driftd's own") from None
+            raise RecordingError(
+                f"{where}: {error}; point topics.journal to a topic of driftd's own"
+            ) from None
 
 
 def in_journal_order(reader: TopicReader, runs: Iterable[Run], gaps: Gaps) -> Iterator[Record]:
@@ -175,7 +177,9 @@ def in_time_order(reader: TopicReader, sources: Sequence[Source], align_ms: int)
             reader.poll()
 
 
-def until(records: Iterable[Record], last: tuple[str, int, int] | None, reached: Callable[[], None]) -> Iterator[Record]:
+def until(
+    records: Iterable[Record], last: tuple[str, int, int] | None, reached: Callable[[], None]
+) -> Iterator[Record]:
     """`records` up to and with the one at `last` (topic, partition, offset), and then `reached` is called."""
     for record in records:
         yield record

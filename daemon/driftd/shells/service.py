@@ -97,7 +97,9 @@ class Host(Service):  # type: ignore[misc]  # mode's types are not read by mypy
                 await asyncio.sleep(FENCED_PAUSE_SECONDS)
         except ShardError as error:
             log.error("shard cannot go on", shard=view.shard, reason=str(error))  # noqa: TRY400  no bug, no traceback
-            others = [held for shard, held in self._held.items() if shard != view.shard and not held.task.done()]
+            others = [
+                held for shard, held in self._held.items() if shard != view.shard and not held.task.done()
+            ]
             if not others:
                 self._end(error)
         except asyncio.CancelledError:
@@ -153,7 +155,9 @@ def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host)
         await host.own({partition.partition for partition in partitions if partition.topic == topics.shards})
 
     async def revoked(_: Any, partitions: Iterable[Any], **__: Any) -> None:
-        await host.leave({partition.partition for partition in partitions if partition.topic == topics.shards})
+        await host.leave(
+            {partition.partition for partition in partitions if partition.topic == topics.shards}
+        )
 
     app.agent(app.topic(topics.shards))(wait_for_nothing)
     app.on_partitions_assigned.connect(assigned, weak=False)
@@ -162,7 +166,11 @@ def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host)
 
 
 async def serve(
-    kafka: Kafka, topics: Topics, settings: KafkaSettings, view: ServiceView, make_loop: Callable[[ShardView], Loop]
+    kafka: Kafka,
+    topics: Topics,
+    settings: KafkaSettings,
+    view: ServiceView,
+    make_loop: Callable[[ShardView], Loop],
 ) -> None:
     """Be a worker until SIGTERM or SIGINT. Raises ShardError, BrokerUnavailable, and what is our own bug."""
     asked = asyncio.Event()
@@ -186,7 +194,9 @@ async def serve(
     if host.error is not None:
         raise host.error
     if (crash := crash or app.crash_reason) is not None:
-        raise BrokerUnavailable(f"the group of workers at {settings.addresses} was lost: {crash!r}") from crash
+        raise BrokerUnavailable(
+            f"the group of workers at {settings.addresses} was lost: {crash!r}"
+        ) from crash
 
 
 async def _run(app: Any) -> None:

@@ -103,7 +103,9 @@ class CsvTable:
                     if cells:
                         yield line, cells
         except UnicodeDecodeError:
-            raise BadInput(f"{self.path}: no UTF-8 text, somewhere after line {line}. Convert it to UTF-8.") from None
+            raise BadInput(
+                f"{self.path}: no UTF-8 text, somewhere after line {line}. Convert it to UTF-8."
+            ) from None
         except OSError as error:
             raise BadInput(f"{self.path}: cannot be read: {error.strerror}.") from None
 
@@ -130,7 +132,9 @@ class ParquetTable:
         schema = self._file.schema_arrow
         nested = [field.name for field in schema if arrow.types.is_nested(field.type)]
         self.columns: tuple[str, ...] = tuple(name for name in schema.names if name not in nested)
-        self.notes: tuple[str, ...] = tuple(f"column {name} holds lists or structures: ignored" for name in nested)
+        self.notes: tuple[str, ...] = tuple(
+            f"column {name} holds lists or structures: ignored" for name in nested
+        )
         self._damaged = arrow.ArrowException
         _no_doubles(path, self.columns)
 
@@ -140,7 +144,9 @@ class ParquetTable:
         try:
             for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=list(self.columns)):
                 # by name: a batch has the file's order of columns, whatever was asked for
-                columns = [[plain_value(cell) for cell in batch.column(name).to_pylist()] for name in self.columns]
+                columns = [
+                    [plain_value(cell) for cell in batch.column(name).to_pylist()] for name in self.columns
+                ]
                 for cells in zip(*columns, strict=True):
                     number += 1
                     yield Row(number, number, list(cells))

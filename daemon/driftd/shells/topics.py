@@ -50,7 +50,12 @@ def wanted_topics(topics: Topics) -> dict[str, Wanted]:
     """Every topic of the configuration by name, as it should be."""
     kept = {"cleanup.policy": "delete", "retention.ms": str(topics.retention_ms)}
     large = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
-    state = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": str(DAY_MS), **large}
+    state = {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.1",
+        "segment.ms": str(DAY_MS),
+        **large,
+    }
     outputs = (topics.alerts, topics.retraining, topics.rejected)
     wanted = {name: Wanted(topics.input_partitions, False, kept) for name in topics.inputs}
     wanted |= {name: Wanted(1, False, kept) for name in outputs}
@@ -130,14 +135,18 @@ class Cluster:
                 "belong to different shards"
             )
         if inputs and min(inputs) < topics.shard_count:
-            differing.append(f"topics.shard_count is {topics.shard_count}, more than an input topic has partitions")
+            differing.append(
+                f"topics.shard_count is {topics.shard_count}, more than an input topic has partitions"
+            )
         return Plan(tuple(name for name in wanted if name not in found), tuple(differing))
 
     def _with_settings(self, found: dict[str, Found]) -> dict[str, Found]:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
         described = self._admin.describe_configs(resources)["topic"]
         return {
-            name: Found(one.topic_id, one.partitions, {key: v["value"] for key, v in described.get(name, {}).items()})
+            name: Found(
+                one.topic_id, one.partitions, {key: v["value"] for key, v in described.get(name, {}).items()}
+            )
             for name, one in found.items()
         }
 

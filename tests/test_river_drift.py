@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from driftd.detectors import river_drift
-from driftd.detectors.base import Detection, DetectorState, OptionValue, Scale
+from driftd.detectors.base import Detection, DetectorState, OptionValue, Scale, ValueDetector
 from driftd.detectors.river_drift import BINARY, DEVIATIONS_MAX, RIVER_OPTIONS, RiverDetector, build_river
 from driftd.detectors.river_state import FIELDS, RiverStateError, number_from_json, number_to_json
 
@@ -99,8 +99,9 @@ def test_a_restart_at_any_point_is_invisible(name: str, options: str) -> None:
     chosen = OTHER_OPTIONS.get(name, {}) if options == "other" else {}
     stream = changing_stream(name)
     whole = build_river(name, chosen, SCALE, None)
-    expected, restarted = whole.update(stream), None
+    expected = whole.update(stream)
     changes = {detection.index + 1 for detection in expected}  # the state in which River resets next
+    restarted: ValueDetector | None = None
     found: list[Detection] = []
     edges = [0, *sorted({1, 2, 31, 99, 100, 101, CHANGE, 577} | changes), len(stream)]
     for start, end in itertools.pairwise(edges):

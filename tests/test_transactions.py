@@ -92,7 +92,7 @@ def test_the_store_gives_the_last_value_of_each_key_and_nothing_that_was_deleted
 
 
 def test_a_state_topic_that_is_missing_is_named(broker: Broker) -> None:
-    with pytest.raises(ShardError, match="missing topics: .*driftd topics create"):
+    with pytest.raises(ShardError, match=r"missing topics: .*driftd topics create"):
         read_layout(settings(broker), Topics(predictions=("never-made",)))
 
 

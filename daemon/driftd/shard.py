@@ -1,4 +1,4 @@
-"""A shard: which partitions it owns, and whether it may go on from where it was. Rule: no record is passed over silently.
+"""A shard: which partitions it owns, and whether it may go on from where it was. Rule: no record is lost silently.
 
 Partition p of each input topic belongs to shard p % shard_count. Beside the engine's entries the state topic holds one
 of ours, the layout: which topics (by Kafka's topic id) with how many partitions, and how many shards. What has

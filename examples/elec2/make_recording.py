@@ -10,6 +10,7 @@ import csv
 import gzip
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ def records(
     return made
 
 
-def _record(topic: str, offset: int, at_ms: int, event: dict[str, object]) -> Record:
+def _record(topic: str, offset: int, at_ms: int, event: Mapping[str, object]) -> Record:
     value = json.dumps(event, separators=(",", ":")).encode()
     return Record(topic, 0, offset, at_ms, MODEL.encode(), value)
 
@@ -149,7 +150,7 @@ def known_facts(
                 "at_ms": FIRST_MS + victoria * HALF_HOUR_MS,
                 "until_ms": None,
                 "signal": "features.vicprice",
-                "fact": "the market is widened to Victoria: vicprice, vicdemand and transfer, constant until then, begin to move",
+                "fact": "the market is widened to Victoria: vicprice, vicdemand and transfer, constant before, begin to move",
             },
         ],
         "training_accuracy": round(float(right[:TRAIN_ROWS].mean()), 3),

@@ -212,7 +212,8 @@ class DistanceDetector:
         """The reference's probability of each group of `_selected`."""
         order, starts = self._selected(effect, signal)
         if effect is Effect.SHIFT:
-            return self.profile.probabilities[signal][order]
+            chosen: NDArray[np.float64] = self.profile.probabilities[signal][order]
+            return chosen
         counts = self.profile.coarse_counts[signal][order]
         grouped = np.add.reduceat(counts, starts) + PSEUDO_COUNT
         shares: NDArray[np.float64] = grouped / grouped.sum()

@@ -1,4 +1,4 @@
-"""The join of labels with predictions, by prediction id. Rule: bounded by count and by time; what leaves unjoined is counted.
+"""The join of labels with predictions, by prediction id. Rule: bounded by count and by time; each loss is counted.
 
 Predictions are held in segments, in order of arrival; a label finds its prediction by the hash of its id. What
 was joined is handed out in prediction order: a joined pair waits while an earlier prediction has no label
@@ -148,12 +148,11 @@ class Join:
             segment.predictions += predictions[begin:end]
             segment.scores += scores[begin:end]
             segment.joined += bytes(end - begin)
-            self.number_of_key.update(
-                zip(keys[begin:end], range(self.next_number, self.next_number + end - begin))
-            )
+            numbers = range(self.next_number, self.next_number + end - begin)
+            self.number_of_key.update(zip(keys[begin:end], numbers, strict=True))
             self.next_number += end - begin
             self.dirty.add(segment.first)
-            self.clock_ms = max(self.clock_ms, max(at_ms[begin:end]))
+            self.clock_ms = max(self.clock_ms, *at_ms[begin:end])
             begin = end
         return True
 
@@ -238,7 +237,7 @@ class Join:
             self.oldest_open = segment.first + len(segment.joined)
 
     def _evict(self) -> None:
-        """Drop whole segments that are too many or too old; called as a segment begins, so always on the same events."""
+        """Drop whole segments, too many or too old; called as a segment begins, so always on the same events."""
         most = max(self.settings.waiting_predictions_max // SEGMENT_PREDICTIONS, 1) + 1
         oldest_ms = self.clock_ms - self.settings.join_window_ms
         while len(self.segments) > 1 and (

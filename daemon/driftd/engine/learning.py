@@ -23,10 +23,25 @@ class Task(StrEnum):
 class Row(Protocol):
     """A prediction event as it is before its model is known."""
 
-    features: Mapping[str, object]
-    prediction: object
-    scores: Mapping[str, float] | None
-    latency_ms: float | None
+    @property
+    def features(self) -> Mapping[str, object]:
+        """Values by name."""
+        ...
+
+    @property
+    def prediction(self) -> object:
+        """What the model answered."""
+        ...
+
+    @property
+    def scores(self) -> Mapping[str, float] | None:
+        """Probabilities by class."""
+        ...
+
+    @property
+    def latency_ms(self) -> float | None:
+        """How long the model took."""
+        ...
 
 
 def learn_schema(rows: Sequence[Row], features: Features, limits: Limits) -> tuple[Schema, int]:

@@ -101,7 +101,8 @@ class Monitor:
             self.past_versions[self.version] = None
             while len(self.past_versions) > VERSIONS_MAX:
                 del self.past_versions[next(iter(self.past_versions))]
-        self.past_versions.pop(version, None)
+        if version is not None:
+            self.past_versions.pop(version, None)
         self.count("deployments", 1)
         return self._begin_anew(version, place)
 

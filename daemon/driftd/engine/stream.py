@@ -211,7 +211,8 @@ class Stream:
         codes, levels = self.profile.coarse_code_of_level[signal], self.profile.levels[signal]
         if codes is None or levels is None:
             raise RuntimeError("a number signal has no levels: a bug of driftd")
-        known: dict[object, int] = {**codes, None: COARSE.missing, INVALID: COARSE.invalid}
+        known: dict[object, int] = {None: COARSE.missing, INVALID: COARSE.invalid}
+        known.update(codes)
         unknown = COARSE.values - 1 if levels.unbounded else COARSE.below
         bins = [known.get(value, unknown) for value in values]
         name = self.profile.schema.signals[signal].name

@@ -112,7 +112,8 @@ def take(
             position, at_ms = arrivals.positions[p], arrivals.at_ms[p]
             taken.next_prediction += 1
             _take_prediction(join, arrivals, p, records[position], past, taken)
-        elif labels is not None:
+        else:
+            assert labels is not None
             position, at_ms = label_positions[k], int(labels.at_ms[k])
             taken.next_label += 1
             join.label(id_hash(labels.prediction_ids[k]), labels.labels[k], at_ms)

@@ -20,10 +20,7 @@ INTEGERS = ("|u1", "<u2", "<i4", "<i8")
 
 def array_to_json(array: NDArray[Any]) -> dict[str, object]:
     """`array` (float64 or any integers) as a JSON object with type, shape and data."""
-    if array.dtype.kind == "f":
-        stored = array.astype("<f8")
-    else:
-        stored = array.astype(_smallest(array))
+    stored = array.astype("<f8" if array.dtype.kind == "f" else _smallest(array))
     raw = np.ascontiguousarray(stored).tobytes()
     document: dict[str, object] = {"type": stored.dtype.str, "shape": list(array.shape)}
     if len(raw) >= COMPRESS_FROM_BYTES:

@@ -105,5 +105,5 @@ def decode_profile(value: bytes) -> Profile:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"no reference of driftd: {error}") from error
     if not isinstance(document, dict):
-        raise ValueError("no reference of driftd: a JSON object is expected")
+        raise ValueError("no reference of driftd: a JSON object is expected")  # noqa: TRY004  of the file, not of our code
     return profile_from_json(document)

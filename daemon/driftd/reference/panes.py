@@ -56,8 +56,10 @@ def merged(panes: Sequence[Pane]) -> Pane:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The values of n events: `numbers` (number and boolean signals, n), NaN where missing, +inf where invalid;
-    `categories`, per category signal n of: a level, None where missing, INVALID.
+    """The values of n events.
+
+    `numbers` (number and boolean signals, n), NaN where missing, +inf where invalid; `categories`, per category
+    signal n of: a level, None where missing, INVALID.
     """
 
     numbers: NDArray[np.float64]

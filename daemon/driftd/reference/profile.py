@@ -100,7 +100,8 @@ class Profile:
     @cached_property
     def coarse_counts(self) -> NDArray[np.int64]:
         """The reference's counts in coarse bins, (s, 20)."""
-        return to_coarse(self.counts[None], self.coarse_of_fine)[0]
+        counts: NDArray[np.int64] = to_coarse(self.counts[None], self.coarse_of_fine)[0]
+        return counts
 
     @cached_property
     def possible(self) -> NDArray[np.bool_]:
@@ -118,7 +119,8 @@ class Profile:
     def probabilities(self) -> NDArray[np.float64]:
         """Probability of each coarse bin given that there is a valid value, (s, 20)."""
         counts = (self.coarse_counts + PSEUDO_COUNT) * self.possible
-        return counts / counts.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+        return shares
 
     @cached_property
     def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

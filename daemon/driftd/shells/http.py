@@ -56,9 +56,7 @@ async def http_port(http: Http, view: ServiceView, registry: CollectorRegistry) 
             await listener.start()
         except OSError as error:
             raise ConfigError(
-                [
-                    f"http.port: cannot listen on {http.host}:{http.port}: {error.strerror}. Take another, or 0 for a free one."
-                ]
+                [f"http.port: {http.host}:{http.port} cannot be used: {error.strerror}. Take another, or 0."]
             ) from None
         port: int = runner.addresses[0][1]
         log.info("http port is open", host=http.host, port=port)

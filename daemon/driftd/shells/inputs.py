@@ -122,7 +122,8 @@ class Inputs:
 
     def _position(self, partition: TopicPartition) -> int | None:
         # the public position() is a coroutine that may wait; this is asked for each partition in each round
-        state = self._consumer._subscription.subscription.assignment.state_value(partition)
+        assignment = self._consumer._subscription.subscription.assignment  # noqa: SLF001  as said
+        state = assignment.state_value(partition)
         return state.position if state.has_valid_position else None
 
     @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Self, cast
 
 import msgspec
 import zstandard
@@ -138,10 +138,10 @@ def _decompressed(file: IO[bytes]) -> IO[bytes]:
     magic = file.read(4)
     file.seek(0)
     if magic.startswith(GZIP_MAGIC):
-        return gzip.GzipFile(fileobj=file, mode="rb")
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb"))
     if magic == ZSTD_MAGIC:
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 20)  # type: ignore[arg-type]
+        return io.BufferedReader(reader, 1 << 20)
     return file
 
 
@@ -172,7 +172,7 @@ class RecordingWriter:
         self.path = path
         self._partial = path.with_name(f".{path.name}.partial")
 
-    def __enter__(self) -> "RecordingWriter":
+    def __enter__(self) -> Self:
         """Begin. Raises RecordingError where the file cannot be written."""
         try:
             self._file = self._partial.open("wb")

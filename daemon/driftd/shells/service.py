@@ -31,8 +31,13 @@ log = structlog.get_logger(__name__)
 class Loop(Protocol):
     """The loop of one shard."""
 
-    async def run(self) -> None: ...
-    def stop(self) -> None: ...
+    async def run(self) -> None:
+        """Run until stopped. Raises Fenced, ShardError, and our own bugs."""
+        ...
+
+    def stop(self) -> None:
+        """End soon, with a last commit."""
+        ...
 
 
 @dataclass(slots=True)

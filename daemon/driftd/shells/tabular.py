@@ -118,8 +118,8 @@ class ParquetTable:
     def __init__(self, path: Path) -> None:
         """Read the schema of `path`. Raises BadInput, also where the package that reads Parquet is missing."""
         try:
-            import pyarrow as arrow
-            from pyarrow import parquet
+            import pyarrow as arrow  # noqa: ICN001, PLC0415  optional, and slow to import
+            from pyarrow import parquet  # noqa: PLC0415  as above
         except ImportError:
             raise BadInput(
                 f'{path}: reading Parquet needs the package pyarrow: pip install "driftd[parquet]".'

@@ -1,4 +1,4 @@
-"""The topics in the cluster: what there is, what is wanted, making what is missing. Rule: nothing that exists is changed.
+"""The topics in the cluster: what there is, what is wanted, making what is missing. Rule: what exists stays as it is.
 
 What differs is told, and left to the person: to change a topic's partitions or retention can lose records.
 """
@@ -6,7 +6,7 @@ What differs is told, and left to the person: to change a topic's partitions or 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -78,7 +78,7 @@ class Cluster:
                 bootstrap_timeout_ms=timeout_ms,
             )
 
-    def __enter__(self) -> "Cluster":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

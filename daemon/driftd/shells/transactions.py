@@ -62,9 +62,10 @@ class Transactions:
         """Disconnect, whatever state it is in."""
         try:
             await asyncio.wait_for(self._producer.stop(), CLOSE_SECONDS_MAX)
-        except Exception:  # noqa: BLE001 - a producer that waits for a dead broker: end its tasks, the broker times out the rest
+        except Exception:  # noqa: BLE001
+            # a producer that waits for a dead broker: end its tasks, the broker times out the rest
             with contextlib.suppress(Exception):
-                await self._producer._sender.close()
+                await self._producer._sender.close()  # noqa: SLF001  stop() would wait for it for ever
             with contextlib.suppress(Exception):
                 await self._producer.client.close()
 

@@ -1,5 +1,6 @@
 """The small parts of the state as JSON and back. Rule: what is read back goes on exactly like what was written."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from driftd.detectors.base import Effect, Finding
 from driftd.engine.incidents import Incident, Phase
-from driftd.engine.join import EarlyLabel, Join, Pair, Segment
+from driftd.engine.join import EarlyLabel, Join, Pair, Segment, shared
 from driftd.engine.kinds import Kind, Severity, Stage
 from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.stream import StreamName
@@ -194,34 +195,46 @@ def pairs_from_json(document: Sequence[Any]) -> list[Pair]:
 def segment_to_json(segment: Segment) -> dict[str, object]:
     """A segment of held predictions."""
     scored = [scores for scores in segment.scores if scores is not None]
+    # 1, 1.0 and true are equal, and not the same prediction
+    levels = dict.fromkeys((type(value), value) for value in segment.predictions)
+    code_of_level = {level: code for code, level in enumerate(levels)}
+    codes = [code_of_level[type(value), value] for value in segment.predictions]
     return {
         "first": segment.first,
-        "keys": segment.keys,
-        "at_ms": segment.at_ms,
-        "sources": segment.sources,
-        "offsets": segment.offsets,
-        "predictions": segment.predictions,
+        "keys": array_to_json(np.array(segment.keys, np.uint64).view(np.int64)),
+        "at_ms": _differences(segment.at_ms),
+        "sources": array_to_json(np.array(segment.sources, np.int64)),
+        "offsets": _differences(segment.offsets),
+        "levels": [value for _, value in levels],
+        "predictions": array_to_json(np.array(codes, np.int64)),
         "scored": [int(scores is not None) for scores in segment.scores] if scored else [],
-        "scores": array_to_json(np.array(scored, np.float64)),
-        "joined": list(segment.joined),
+        "scores": array_to_json(np.frombuffer(b"".join(scored)).reshape(len(scored), -1 if scored else 0)),
+        "joined": array_to_json(np.frombuffer(segment.joined, np.uint8)),
     }
+
+
+def _differences(numbers: Sequence[int]) -> dict[str, object]:
+    """Numbers that mostly rise by little, as their differences: they need a tenth of the bytes."""
+    return array_to_json(np.diff(np.array(numbers, np.int64), prepend=0))
 
 
 def segment_from_json(document: Mapping[str, Any]) -> Segment:
     """The segment of `segment_to_json`."""
-    scores: list[Sequence[float] | None] = [None] * len(document["keys"])
-    rows = floats_from_json(document["scores"]).tolist()
+    keys = array("Q", integers_from_json(document["keys"]).view(np.uint64).tolist())
+    scores: list[bytes | None] = [None] * len(keys)
+    rows = floats_from_json(document["scores"])
     for index, row in zip([i for i, scored in enumerate(document["scored"]) if scored], rows, strict=True):
-        scores[index] = row
+        scores[index] = row.tobytes()
+    levels = [shared(level) for level in document["levels"]]
     return Segment(
         document["first"],
-        document["keys"],
-        document["at_ms"],
-        document["sources"],
-        document["offsets"],
-        document["predictions"],
+        keys,
+        array("q", np.cumsum(integers_from_json(document["at_ms"])).tolist()),
+        array("I", integers_from_json(document["sources"]).tolist()),
+        array("q", np.cumsum(integers_from_json(document["offsets"])).tolist()),
+        [levels[code] for code in integers_from_json(document["predictions"]).tolist()],
         scores,
-        bytearray(document["joined"]),
+        bytearray(integers_from_json(document["joined"]).astype(np.uint8).tobytes()),
     )
 
 

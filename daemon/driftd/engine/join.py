@@ -6,9 +6,11 @@ yet, but no more than `reorder_max` pairs wait, so that missing labels cannot ho
 """
 
 import heapq
+from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TypeAlias
 
 from driftd.config import Labels
@@ -23,16 +25,24 @@ PredictionValue: TypeAlias = str | bool | int | float | None
 
 @dataclass(slots=True)
 class Segment:
-    """Consecutive predictions. `first` is the number of the first one; lists run in parallel."""
+    """Consecutive predictions, in little memory. `first` is the number of the first one; columns run in parallel.
+
+    `scores` are packed C doubles in the order of the join's classes.
+    """
 
     first: int
-    keys: list[int] = field(default_factory=list)
-    at_ms: list[int] = field(default_factory=list)
-    sources: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    at_ms: "array[int]" = field(default_factory=lambda: array("q"))
+    sources: "array[int]" = field(default_factory=lambda: array("I"))
+    offsets: "array[int]" = field(default_factory=lambda: array("q"))
     predictions: list[PredictionValue] = field(default_factory=list)
-    scores: list[Sequence[float] | None] = field(default_factory=list)
+    scores: list[bytes | None] = field(default_factory=list)
     joined: bytearray = field(default_factory=bytearray)
+
+
+def shared(prediction: PredictionValue) -> PredictionValue:
+    """`prediction`; equal texts are one object, for a model answers the same few texts over and over."""
+    return intern(prediction) if type(prediction) is str else prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ class Join:
         source: tuple[str, int],
         offset: int,
         prediction: PredictionValue,
-        scores: Sequence[float] | None,
+        scores: bytes | None,
     ) -> bool:
         """Hold a prediction; False, and nothing held, where its id is held already."""
         if key in self.number_of_key:
@@ -109,7 +119,7 @@ class Join:
         segment.at_ms.append(at_ms)
         segment.sources.append(self.source_index(source))
         segment.offsets.append(offset)
-        segment.predictions.append(prediction)
+        segment.predictions.append(shared(prediction))
         segment.scores.append(scores)
         segment.joined.append(0)
         self.number_of_key[key] = number
@@ -126,7 +136,7 @@ class Join:
         sources: Sequence[int],
         offsets: Sequence[int],
         predictions: Sequence[PredictionValue],
-        scores: Sequence[Sequence[float] | None],
+        scores: Sequence[bytes | None],
     ) -> bool:
         """Hold predictions as `predict` does one by one; False, and nothing held, where that makes a difference.
 
@@ -141,11 +151,11 @@ class Join:
                 self._evict()
             segment = self.segments[-1]
             end = min(begin + SEGMENT_PREDICTIONS - len(segment.keys), len(keys))
-            segment.keys += keys[begin:end]
-            segment.at_ms += at_ms[begin:end]
-            segment.sources += sources[begin:end]
-            segment.offsets += offsets[begin:end]
-            segment.predictions += predictions[begin:end]
+            segment.keys.extend(keys[begin:end])
+            segment.at_ms.extend(at_ms[begin:end])
+            segment.sources.extend(sources[begin:end])
+            segment.offsets.extend(offsets[begin:end])
+            segment.predictions += map(shared, predictions[begin:end])
             segment.scores += scores[begin:end]
             segment.joined += bytes(end - begin)
             numbers = range(self.next_number, self.next_number + end - begin)
@@ -214,7 +224,7 @@ class Join:
         topic, partition = self.sources[segment.sources[index]]
         place = Place(segment.at_ms[index], topic, partition, segment.offsets[index])
         scores = segment.scores[index]
-        named = None if scores is None else dict(zip(self.classes, scores, strict=True))
+        named = None if scores is None else dict(zip(self.classes, array("d", scores), strict=True))
         pair = Pair(number, place, segment.predictions[index], named, label)
         heapq.heappush(self.ready, pair)
 

@@ -20,14 +20,14 @@ RUN_PREDICTIONS_MIN = 8
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What the join needs of n predictions; `scores` are in the order of the join's classes."""
+    """What the join needs of n predictions; `scores` are C doubles in the order of the join's classes."""
 
     positions: list[int]
     ids: Sequence[str]
     at_ms: list[int]
     versions: Sequence[str | None]
     predictions: Sequence[PredictionValue]
-    scores: Sequence[Sequence[float] | None]
+    scores: Sequence[bytes | None]
 
 
 @dataclass(slots=True)
@@ -66,9 +66,10 @@ def arrivals_of_rows(rows: PredictionRows) -> Arrivals:
 def arrivals_of_columns(columns: PredictionColumns, score_rows: Sequence[int]) -> Arrivals:
     """`score_rows` are the rows of the scores among the numbers."""
     count = len(columns.prediction_ids)
-    scores: Sequence[Sequence[float] | None] = [None] * count
+    scores: Sequence[bytes | None] = [None] * count
     if score_rows:
-        scores = columns.numbers[list(score_rows)].T.tolist()
+        packed, width = columns.numbers[list(score_rows)].T.tobytes(), 8 * len(score_rows)
+        scores = [packed[i : i + width] for i in range(0, len(packed), width)]
     return Arrivals(
         columns.positions.tolist(),
         columns.prediction_ids,

@@ -16,7 +16,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(cell: object) -> int | None:
-    """`cell` in milliseconds since 1970 UTC: a number of seconds or milliseconds, or ISO 8601; None where it is no time."""
+    """`cell` in milliseconds since 1970 UTC: a number of seconds or milliseconds, or ISO 8601; else None."""
     if isinstance(cell, bool) or cell is None:
         return None
     at_ms = _from_number(cell) if isinstance(cell, int | float) else _from_text(str(cell).strip())

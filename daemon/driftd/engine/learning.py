@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Protocol
 
-from driftd.config import Features, Limits
 from driftd.decode.schema import Schema, Signal, SignalType
 
 CLASSES_BY_NUMBER_MAX = 20
@@ -44,33 +42,26 @@ class Row(Protocol):
         ...
 
 
-def learn_schema(rows: Sequence[Row], features: Features, limits: Limits) -> tuple[Schema, int]:
-    """The signals that `rows` (at least one) show, and how many features were left out because of `features_max`."""
+def learn_schema(rows: Sequence[Row], others: tuple[str, ...]) -> Schema:
+    """The signals that `rows` (at least one) show; `others` are features that events have and nobody watches."""
     seen: dict[str, Counter[SignalType]] = {}
+    classes: dict[str, None] = {}
     for row in rows:
+        classes.update(dict.fromkeys(row.scores or ()))
         for name, value in row.features.items():
             counter = seen.get(name)
             if counter is None:
                 counter = seen[name] = Counter()
             if value is not None:
                 counter[type_of(value)] += 1
-    wanted = [name for name in seen if _is_wanted(name, features)]
-    signals = [Signal(f"features.{name}", _majority(seen[name])) for name in wanted[: limits.features_max]]
+    signals = [Signal(f"features.{name}", _majority(counter)) for name, counter in seen.items()]
     kinds = Counter(type_of(row.prediction) for row in rows if row.prediction is not None)
     signals.append(Signal("prediction", _majority(kinds)))
-    classes: dict[str, None] = {}
-    for row in rows:
-        if len(classes) < limits.score_classes_max:
-            classes.update(dict.fromkeys(row.scores or ()))
-    signals += [
-        Signal(f"scores.{name}", SignalType.NUMBER) for name in list(classes)[: limits.score_classes_max]
-    ]
+    signals += [Signal(f"scores.{name}", SignalType.NUMBER) for name in classes]
     if any(row.latency_ms is not None for row in rows):
         signals.append(Signal("latency_ms", SignalType.NUMBER))
     signals.append(Signal("failed", SignalType.BOOLEAN))
-    watched = set(wanted[: limits.features_max])
-    others = tuple(name for name in seen if name not in watched)[: limits.event_features_max]
-    return Schema(tuple(signals), others), max(len(wanted) - limits.features_max, 0)
+    return Schema(tuple(signals), others)
 
 
 def learn_task(rows: Sequence[Row], configured: str) -> Task:
@@ -107,9 +98,3 @@ def type_of(value: object) -> SignalType:
 def _majority(counter: Counter[SignalType]) -> SignalType:
     """The most frequent type; where two are equally frequent, the one in the order of SignalType."""
     return max(SignalType, key=lambda kind: counter[kind])
-
-
-def _is_wanted(name: str, features: Features) -> bool:
-    if any(fnmatchcase(name, pattern) for pattern in features.ignore):
-        return False
-    return not features.include or any(fnmatchcase(name, pattern) for pattern in features.include)

@@ -17,14 +17,14 @@ from driftd.decode.batch import (
     ModelTable,
     PredictionColumns,
     PredictionRow,
-    PredictionRows,
     columns_from_rows,
 )  # fmt: skip
 from driftd.decode.schema import Schema, SignalType
 from driftd.engine.incidents import Change, Incidents
 from driftd.engine.join import Join, JoinCounts, Pair
 from driftd.engine.kinds import Kind
-from driftd.engine.learning import Task, learn_schema, learn_task, task_of
+from driftd.engine.learner import Learner
+from driftd.engine.learning import Task, learn_task, task_of
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.retraining import Retraining
@@ -71,8 +71,7 @@ class Monitor:
 
     def begin(self) -> None:
         """Start to learn what is normal: for a new model, a new version, or after a reset."""
-        self.rows: list[PredictionRow] = []
-        self.row_places: list[Place] = []
+        self.learner = Learner(self.settings.features, self.limits)
         self.schema: Schema | None = None
         self.task: Task | None = None
         self.pairs: list[Pair] = []
@@ -187,7 +186,7 @@ class Monitor:
             return self._feed(arrivals, columns, labels, records)
         # still learning: up to the event that completes it, and then the rest as columns
         arrivals = arrivals_of_rows(predictions)
-        room = self.settings.reference.learn_events - len(self.rows)
+        room = self.settings.reference.learn_events - len(self.learner.events)
         taken = self._joined(arrivals, labels, records, room)
         kept = [predictions.rows[i] for i in taken.kept]
         positions = [arrivals.positions[i] for i in taken.kept]
@@ -206,7 +205,8 @@ class Monitor:
         labels: LabelColumns | None,
         records: Sequence[Record],
     ) -> list[tuple[int, Evaluation]]:
-        learning = None if self.task is not None else self.settings.reference.learn_events - len(self.rows)
+        learn_events = self.settings.reference.learn_events - len(self.learner.events)
+        learning = None if self.task is not None else learn_events
         taken = self._joined(arrivals, labels, records, learning)
         told = self._outcomes(taken, records)
         if columns is None or not taken.kept:
@@ -237,18 +237,17 @@ class Monitor:
 
     def _learn(self, rows: Sequence[PredictionRow], places: Places) -> None:
         """Keep the first rows; when they are enough, learn the signals from them and begin the reference."""
-        self.rows += rows
-        self.row_places += [places[i] for i in range(len(rows))]
-        if len(self.rows) < self.settings.reference.learn_events:
+        learner = self.learner
+        learner.add(rows, places)
+        if len(learner.events) < self.settings.reference.learn_events:
             return
-        self.schema, ignored = learn_schema(self.rows, self.settings.features, self.limits)
-        self.count("features_ignored", ignored)
-        self.task = learn_task(self.rows, self.settings.labels.task)
+        self.schema, columns, learned = learner.learn()
+        self.count("features_ignored", learner.ignored)
+        self.task = learn_task(learned, self.settings.labels.task)
         self.join.classes = self._score_classes()
-        columns = columns_from_rows(PredictionRows(np.arange(len(self.rows)), self.rows), self.schema)
         self.inputs.start(start(self.schema, columns.numbers))
-        self.inputs.add(Columns(columns.numbers, columns.categories), PlaceList(self.row_places))
-        self.rows, self.row_places = [], []
+        self.inputs.add(Columns(columns.numbers, columns.categories), PlaceList(learner.places))
+        self.learner = Learner(self.settings.features, self.limits)
 
     def _outcomes(self, taken: Taken, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
         """Feed the joined pairs to the outcomes; the place of an evaluation is that of the deciding record."""

@@ -1,17 +1,16 @@
 """A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
 
 `head` (version, incidents, requests, counters), `reference.<stream>` (a finished profile: never changes again),
-`stream.<stream>` (panes and detectors), `join` and `held.<n>` (a segment of held predictions).
+`stream.<stream>` (panes and detectors), `join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
+events, while they are gathered).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from driftd.decode.batch import PredictionRow
 from driftd.engine.codec import (
     counter_to_json,
     fill_counter,
@@ -23,13 +22,12 @@ from driftd.engine.codec import (
     pairs_to_json,
     panes_from_json,
     panes_to_json,
-    place_from_json,
-    place_to_json,
     request_from_json,
     request_to_json,
     segment_from_json,
     segment_to_json,
 )  # fmt: skip
+from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
 from driftd.engine.stream import Stream
@@ -46,6 +44,8 @@ class Memory:
     """What of a monitor is stored already, so that only what changed is written again."""
 
     references: dict[str, object] = field(default_factory=dict)
+    learning: Learner | None = None
+    learned_events: int = 0
 
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -61,6 +61,7 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
             entries[key] = profile_to_json(stream.profile)
             if not whole:
                 memory.references[key] = stream.profile
+    entries |= _learning(monitor, memory, whole)
     for segment in monitor.join.segments:
         if whole or segment.first in monitor.join.dirty:
             entries[f"held.{segment.first}"] = segment_to_json(segment)
@@ -69,6 +70,20 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
         monitor.join.dropped.clear()
         monitor.join.dirty.clear()
     return entries
+
+
+def _learning(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
+    """The entries of a model that is being learned; those of one that was learned are deleted."""
+    learner = monitor.learner
+    if whole:
+        return dict(learner.entries(0))
+    gone: dict[str, Document | None] = {}
+    if memory.learning is not learner:
+        gone = {f"events.{begin}": None for begin in range(0, memory.learned_events, ENTRY_EVENTS)}
+        memory.learning, memory.learned_events = learner, 0
+    entries = learner.entries(memory.learned_events)
+    memory.learned_events = len(learner.events)
+    return {**gone, **entries}
 
 
 def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Memory) -> None:
@@ -84,8 +99,8 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.now_ms = head["now_ms"]
     monitor.schema = None if head["schema"] is None else schema_from_json(head["schema"])
     monitor.task = None if head["task"] is None else Task(head["task"])
-    monitor.rows = msgspec.convert(head["rows"], list[PredictionRow])
-    monitor.row_places = [place_from_json(place) for place in head["row_places"]]
+    monitor.learner.fill(head["learning"], parts)
+    memory.learning, memory.learned_events = monitor.learner, len(monitor.learner.events)
     monitor.pairs = pairs_from_json(head["pairs"])
     for document in head["incidents"]:
         incident = incident_from_json(document)
@@ -118,8 +133,7 @@ def _head(monitor: Monitor) -> Document:
         "now_ms": monitor.now_ms,
         "schema": None if monitor.schema is None else schema_to_json(monitor.schema),
         "task": None if monitor.task is None else monitor.task.value,
-        "rows": msgspec.to_builtins(monitor.rows),
-        "row_places": [place_to_json(place) for place in monitor.row_places],
+        "learning": monitor.learner.head(),
         "pairs": pairs_to_json(monitor.pairs),
         "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],
         "retraining": {

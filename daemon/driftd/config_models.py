@@ -155,7 +155,11 @@ class Labels(Table):
         "How long a prediction waits for its label, in event time.",
     )
     waiting_predictions_max: int = whole(
-        10_000, 1, 10_000_000, "predictions", "Predictions that wait for a label."
+        5_000,
+        1,
+        10_000_000,
+        "predictions",
+        "Predictions that wait for a label; each takes about 120 bytes of memory and 15 of the stored state.",
     )
     waiting_labels_max: int = whole(10_000, 0, 10_000_000, "labels", "Labels that wait for their prediction.")
     reorder_max: int = whole(

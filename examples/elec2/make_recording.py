@@ -150,7 +150,8 @@ def known_facts(
                 "at_ms": FIRST_MS + victoria * HALF_HOUR_MS,
                 "until_ms": None,
                 "signal": "features.vicprice",
-                "fact": "the market is widened to Victoria: vicprice, vicdemand and transfer, constant before, begin to move",
+                "fact": "the market is widened to Victoria: vicprice, vicdemand and transfer, "
+                "constant until then, begin to move",
             },
         ],
         "training_accuracy": round(float(right[:TRAIN_ROWS].mean()), 3),

@@ -5,7 +5,7 @@ Rule: a stream only measures. It first counts a reference, then compares; what i
 """
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -137,9 +137,9 @@ class Stream:
                 self._hear(unheard, index)
                 first = (pane.first if pane is not None else self.counter.first) or places[index]
                 onset = self._onset(length, self.settings.panes.events - (end - index), first)
-                evaluations.append(
-                    self._evaluation(shift + index, places[index], [replace(finding, onset=onset)])
-                )
+                if self._is_trouble(finding, onset):
+                    found = [replace(finding, onset=onset)]
+                    evaluations.append(self._evaluation(shift + index, places[index], found))
             self._hear(unheard, end)
             if pane is not None:
                 self.window.append(pane)
@@ -177,17 +177,22 @@ class Stream:
         for s, signal in enumerate(profile.schema.signals):
             if signal.name in LOSS_SIGNALS:
                 scale = profile.scale(s)
-                counted = [
-                    int(pane.counts[s, : COARSE.above + 1].sum() - pane.counts[s, COARSE.missing])
-                    for pane in window
-                ]
-                events = sum(counted)
-                total = sum(int(pane.sums[s]) for pane in window)
+                events, mean = _events_and_mean(profile, s, window)
                 if events:
-                    mean = profile.center[s] + profile.quantum[s] * (total / events)
                     noise = profile.inflation[s] * (1 / events + 1 / profile.events)
-                    above[signal.name] = float((mean - scale.mean) / (scale.deviation * noise**0.5))
+                    above[signal.name] = (mean - scale.mean) / (scale.deviation * float(noise) ** 0.5)
         return above
+
+    def _is_trouble(self, finding: Finding, onset: Place) -> bool:
+        """Whether a value detector's finding is one: a loss that is smaller than the reference's since then is none."""
+        if self.profile is None or finding.signal not in LOSS_SIGNALS:
+            return True
+        names = [signal.name for signal in self.profile.schema.signals]
+        s = names.index(finding.signal)
+        since = [pane for pane in self.window if pane.first.at_ms >= onset.at_ms]
+        events, mean = _events_and_mean(self.profile, s, since)
+        now = mean if events else finding.recent_mean
+        return now is not None and now > self.profile.scale(s).mean
 
     def _onset(self, length: int, in_pane: int, first: Place) -> Place:
         """Where the pane begins in which the last `length` events began, as far as the window reaches back.
@@ -221,3 +226,15 @@ class Stream:
             first = [str(value)[:100] for value in values]
             news += [(first.index(level), name, level) for level in list(new)[:UNSEEN_NAMES_MAX]]
         return bins
+
+
+def _events_and_mean(profile: Profile, signal: int, panes: Iterable[Pane]) -> tuple[int, float]:
+    """How many values of `signal` the `panes` hold, and their mean; 0 of none."""
+    events = total = 0
+    for pane in panes:
+        counts = pane.counts[signal]
+        events += int(counts[: COARSE.above + 1].sum() - counts[COARSE.missing])
+        total += int(pane.sums[signal])
+    if not events:
+        return 0, 0.0
+    return events, float(profile.center[signal] + profile.quantum[signal] * (total / events))

@@ -21,7 +21,6 @@ from driftd.detectors.base import (
     ValueDetector,
 )  # fmt: skip
 from driftd.detectors.registry import DETECTORS
-from driftd.engine.kinds import LOSS_SIGNALS
 from driftd.reference.arrays import array_to_json, floats_from_json
 from driftd.reference.panes import Pane, Place
 from driftd.reference.profile import Profile
@@ -42,7 +41,6 @@ RECENT_VALUES = 64
 class ValueWatch:
     """A value detector on one signal: `row` is the signal's row among the numbers, `name` the detector's.
 
-    `rising_above`: only a rise above this mean is a finding (a smaller loss is no trouble); None: any change.
     `recent` are the latest values, at most RECENT_VALUES.
     """
 
@@ -50,20 +48,18 @@ class ValueWatch:
     signal: str
     row: int
     detector: ValueDetector
-    rising_above: float | None
     recent: NDArray[np.float64]
 
     def update(self, values: NDArray[np.float64]) -> list[tuple[int, Finding, int]]:
-        """Feed `values` (n,); the detections that are trouble: (index, finding, length), the onset still open."""
+        """Feed `values` (n,); its detections: (index, finding, length), the onset still open."""
         detections = self.detector.update(values)
         known = np.concatenate([self.recent, values])
         shift, self.recent = self.recent.size, known[-RECENT_VALUES:].copy()
         found: list[tuple[int, Finding, int]] = []
         for detection in detections:
             mean = _mean_until(known, shift + detection.index, detection.length)
-            if self.rising_above is None or mean > self.rising_above:
-                finding = Finding(self.signal, Effect.SHIFT, self.name, 1.0, 1.0, NOWHERE, mean)
-                found.append((detection.index, finding, detection.length))
+            finding = Finding(self.signal, Effect.SHIFT, self.name, 1.0, 1.0, NOWHERE, mean)
+            found.append((detection.index, finding, detection.length))
         return found
 
 
@@ -141,8 +137,7 @@ def watchers_for(
                     detector, own = spec.build_values(wanted.options, scale, None), {}
                     begun_anew += 1
                 recent = floats_from_json(own["recent"]) if own else np.empty(0)
-                rising_above = scale.mean if signal.name in LOSS_SIGNALS else None
-                values[key] = ValueWatch(wanted.name, signal.name, rows[s], detector, rising_above, recent)
+                values[key] = ValueWatch(wanted.name, signal.name, rows[s], detector, recent)
     return Watchers(panes, values, begun_anew)
 
 

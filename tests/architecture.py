@@ -15,27 +15,12 @@ PACKAGE = "driftd"
 
 # Folders and files that decide and measure: they get everything they know as arguments.
 PURE = ("config", "contract", "decode", "detectors", "engine", "errors", "journal", "reference", "suggestion")
-WORLD = frozenset(
-    [
-        "aiohttp",
-        "aiokafka",
-        "asyncio",
-        "datetime",
-        "faust",
-        "io",
-        "kafka",
-        "logging",
-        "os",
-        "pathlib",
-        "random",
-        "socket",
-        "structlog",
-        "subprocess",
-        "threading",
-        "time",
-        "uuid",
-    ]
-)
+# fmt: off
+WORLD = frozenset({
+    "aiohttp", "aiokafka", "asyncio", "datetime", "faust", "io", "kafka", "logging", "os", "pathlib", "random", "socket",
+    "structlog", "subprocess", "threading", "time", "uuid",
+})
+# fmt: on
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell
 RIVER = "detectors.river_"
 
@@ -53,30 +38,13 @@ INDEX_OPTION = re.compile(
     r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--trusted-host)\b", re.MULTILINE
 )
 
-TOP_LEVEL = frozenset(
-    [
-        ".ci",
-        ".dockerignore",
-        ".gitignore",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "LICENSE",
-        "Makefile",
-        "README.md",
-        "benchmarks",
-        "config.toml",
-        "daemon",
-        "docker",
-        "docs",
-        "examples",
-        "pyproject.toml",
-        "requirements-dev.lock",
-        "requirements-java.lock",
-        "requirements.lock",
-        "schemas",
-        "tests",
-    ]
-)
+# fmt: off
+TOP_LEVEL = frozenset({
+    ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
+    "benchmarks", "config.toml", "daemon", "docker", "docs", "examples", "pyproject.toml", "requirements-dev.lock",
+    "requirements-java.lock", "requirements.lock", "schemas", "tests",
+})
+# fmt: on
 BINARY = frozenset({".gz", ".zst", ".parquet", ".png"})
 
 

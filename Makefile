@@ -40,10 +40,10 @@ format: tools ## let ruff mend and lay out the code
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: tools broker ## speed and memory, as tables (a quarter of an hour)
+bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.service_speed
-	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.memory --events 2000000
 
 kills: tools broker ## the test that kills the daemon at random moments, KILLS=1000 times (hours)
 	DRIFTD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/test_kills.py --timeout=0

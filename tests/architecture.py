@@ -17,8 +17,8 @@ PACKAGE = "driftd"
 PURE = ("config", "contract", "decode", "detectors", "engine", "errors", "journal", "reference", "suggestion")
 # fmt: off
 WORLD = frozenset({
-    "aiohttp", "aiokafka", "asyncio", "datetime", "faust", "io", "kafka", "logging", "os", "pathlib", "random", "socket",
-    "structlog", "subprocess", "threading", "time", "uuid",
+    "aiohttp", "aiokafka", "asyncio", "datetime", "faust", "io", "kafka", "logging", "os", "pathlib", "random",
+    "socket", "structlog", "subprocess", "threading", "time", "uuid",
 })
 # fmt: on
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell

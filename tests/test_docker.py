@@ -1,4 +1,4 @@
-"""The container's files, as far as they can be tried without containers: linters, schemas, and the parts that are ours."""
+"""The container's files, as far as they can be tried without containers: linters, schemas, and what is ours."""
 
 import json
 import re
@@ -24,12 +24,12 @@ COMPOSE = YAML(typ="safe").load(DOCKER / "compose.yaml")
 
 def hadolint(dockerfile: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [BIN / "hadolint", "-"], input=dockerfile, capture_output=True, text=True, check=False
+        [str(BIN / "hadolint"), "-"], input=dockerfile, capture_output=True, text=True, check=False
     )
 
 
 def compose_complaints(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

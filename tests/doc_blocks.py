@@ -1,7 +1,7 @@
 """The code blocks of the documentation. Rule: a block says in what language it is, and is right in that language.
 
-```toml loads as a configuration, ```json parses (one document, or one a line), ```python compiles (examples with >>> are
-run as doctests), and in ```sh and ```console each `driftd ...` and `make ...` is a command line that is understood.
+```toml loads as a configuration, ```json parses (one document, or one a line), ```python compiles (examples with >>>
+are run as doctests), and in ```sh and ```console each `driftd ...` and `make ...` is a command that is understood.
 """
 
 import json

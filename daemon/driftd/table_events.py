@@ -102,14 +102,13 @@ def events_of(rows: Iterable[TimedRow], roles: Roles, naming: Naming) -> Iterato
     """
     # the delay is the same for all, so labels are due in the order of their predictions
     waiting: deque[Record] = deque()
-    predictions = labels = 0
-    for row in rows:
+    labels = 0
+    for predictions, row in enumerate(rows):
         while waiting and waiting[0].timestamp_ms <= row.at_ms:
             yield waiting.popleft()
         prediction_id = _id_of(row, roles, naming)
         event = prediction_event(row, roles, naming, prediction_id)
         yield _record(naming.predictions_topic, predictions, naming.model, event)
-        predictions += 1
         label = None if roles.label is None else row.cells[roles.label]
         if label is not None:
             told = {"prediction_id": prediction_id, "model": naming.model, "label": label}

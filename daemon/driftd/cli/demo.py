@@ -17,9 +17,9 @@ from driftd.engine.outputs import OutputEvent, OutputTopic
 HOUR_MS = 3_600_000
 LOSSES = ("concept_drift", "performance")
 
-INTRODUCTION = """The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the price will be up.
-It was trained on the first 125 days and then frozen; the truth comes half an hour later. driftd sees what a
-daemon would see: 39,312 predictions and as many labels, one after the other.
+INTRODUCTION = """The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the
+price will be up. It was trained on the first 125 days and then frozen; the truth comes half an hour later. driftd
+sees what a daemon would see: 39,312 predictions and as many labels, one after the other.
 """
 
 

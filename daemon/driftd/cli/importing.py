@@ -83,20 +83,11 @@ def import_file(
     config
         The configuration file, for the names of the topics.
     """
-    delay_ms = _delay(label_delay)
     _check(file, output, model, delimiter)
     topics = read_config(config).topics
-    naming = Naming(model, model_version, topics.predictions[0], topics.labels[0], delay_ms)
+    naming = Naming(model, model_version, topics.predictions[0], topics.labels[0], _delay(label_delay))
     table = open_table(file, "\t" if delimiter in ("tab", "\\t") else delimiter)
-    columns = Columns(table)
-    roles = Roles(
-        prediction=columns.index(prediction, "--prediction"),
-        features=columns.features(feature, ignore, (prediction, time, id, label, score)),
-        time=columns.optional(time, "--time"),
-        id=columns.optional(id, "--id"),
-        label=columns.optional(label, "--label"),
-        score=columns.optional(score, "--score"),
-    )
+    roles = Columns(table).roles(prediction, feature, ignore, time=time, id=id, label=label, score=score)
     scan = scan_table(table, roles)
     if scan.rows == 0:
         raise BadInput(f"{file}: there is no row with a prediction in it.")
@@ -110,6 +101,16 @@ class Columns:
     """The columns of a table, asked for by those who name them on the command line."""
 
     table: Table
+
+    def roles(
+        self, prediction: str, feature: Sequence[str], ignore: Sequence[str], **others: str | None
+    ) -> Roles:
+        """What each column is; `others` are those that need not be given: time, id, label, score. Raises BadInput."""
+        return Roles(
+            prediction=self.index(prediction, "--prediction"),
+            features=self.features(feature, ignore, (prediction, *others.values())),
+            **{name: self.optional(column, f"--{name}") for name, column in others.items()},
+        )
 
     def index(self, name: str, option: str) -> int:
         """Where the column is. Raises BadInput saying which one may have been meant."""

@@ -56,10 +56,14 @@ def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int
     alerts = {name: models.get(f"alerts_{name}", 0) for name in ("opened", "updated", "resolved")}
     lines = [
         f"{records:,} records in {seconds:.1f} s ({records / max(seconds, 1e-9):,.0f} a second)",
-        f"predictions {models.get('predictions', 0):,}, labels {models.get('labels', 0):,} "
-        f"(joined {models.get('labels_joined', 0):,}), rejected {sum(rejected.values()):,}"
-        + (f" ({reasons})" if reasons else ""),
-        f"incidents opened {alerts['opened']}, updated {alerts['updated']}, resolved {alerts['resolved']}; "
-        f"retraining requests {models.get('retraining_requested', 0)}",
+        (
+            f"predictions {models.get('predictions', 0):,}, labels {models.get('labels', 0):,} "
+            f"(joined {models.get('labels_joined', 0):,}), rejected {sum(rejected.values()):,}"
+            + (f" ({reasons})" if reasons else "")
+        ),
+        (
+            f"incidents opened {alerts['opened']}, updated {alerts['updated']}, resolved {alerts['resolved']}; "
+            f"retraining requests {models.get('retraining_requested', 0)}"
+        ),
     ]
     return "\n".join(lines)

@@ -7,8 +7,10 @@ machine with all of them. Timed is the steady part: from the first commit (or ev
 """
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from time import perf_counter
 
@@ -61,7 +63,11 @@ def baseline_speed(way: str, bootstrap: str, count: int) -> tuple[float, float]:
     """Events a second from the first event to the last, and seconds from the process's start to its end."""
     started = perf_counter()
     command = [sys.executable, "-m", "benchmarks.baselines", way, bootstrap, "predictions", str(count)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=False)
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "daemon")])}
+    with tempfile.TemporaryDirectory() as folder:  # Faust leaves a folder of its own where it runs
+        done = subprocess.run(
+            command, cwd=folder, env=paths, stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=False
+        )
     lines = [line for line in done.stdout.decode().splitlines() if line.startswith("{")]
     if not lines:
         raise SystemExit(

@@ -50,8 +50,8 @@ def answers(port: int) -> bool:
 class Broker:
     """One Kafka node (broker and controller). `start()` returns when it serves clients.
 
-    >>> with Broker(kafka_install(), folder) as broker:         # doctest: +SKIP
-    ...     broker.create_topics({"predictions": 2})
+        with Broker(kafka_install(), folder) as broker:
+            broker.create_topics({"predictions": 2})
     """
 
     def __init__(

@@ -50,8 +50,7 @@ def answers(port: int) -> bool:
 class Broker:
     """One Kafka node (broker and controller). `start()` returns when it serves clients.
 
-        with Broker(kafka_install(), folder) as broker:
-            broker.create_topics({"predictions": 2})
+    `with Broker(kafka_install(), folder) as broker: ...` starts it and stops it.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def import_file(
     *,
     model: str,
     prediction: str,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
     time: str | None = None,
     id: str | None = None,
     label: str | None = None,
@@ -41,6 +41,7 @@ def import_file(
     model_version: str | None = None,
     delimiter: str = ",",
     strict: bool = False,
+    force: bool = False,
     config: Path | None = None,
 ) -> int:
     """Make a recording from a CSV or Parquet file of predictions.
@@ -52,13 +53,13 @@ def import_file(
     Parameters
     ----------
     file
-        A CSV file with a header (UTF-8), or a Parquet file.
+        A CSV file with a header (UTF-8, also .gz), or a Parquet file.
     model
         The name of the model that made the predictions.
     prediction
         The column of what the model answered.
-    output
-        The recording to write; .gz and .zst compress it.
+    out
+        The recording to write: .jsonl, .jsonl.gz or .jsonl.zst.
     time
         The column of when: seconds or milliseconds since 1970, or ISO 8601 (UTC where it names no zone). Without
         it there is one event a second from 2020-01-01T00:00:00Z.
@@ -80,10 +81,12 @@ def import_file(
         What separates cells in a CSV file, "tab" for a tabulator.
     strict
         Exit with 3 if a row had to be left out.
+    force
+        Overwrite the file where it exists.
     config
         The configuration file, for the names of the topics.
     """
-    _check(file, output, model, delimiter)
+    _check(file, out, model, delimiter, force)
     topics = read_config(config).topics
     naming = Naming(model, model_version, topics.predictions[0], topics.labels[0], _delay(label_delay))
     table = open_table(file, "\t" if delimiter in ("tab", "\\t") else delimiter)
@@ -91,8 +94,8 @@ def import_file(
     scan = scan_table(table, roles)
     if scan.rows == 0:
         raise BadInput(f"{file}: there is no row with a prediction in it.")
-    written = write(output, table, roles, naming, scan)
-    tell(file, output, table, roles, scan, written)
+    written = write(out, table, roles, naming, scan)
+    tell(file, out, table, roles, scan, written)
     return EXIT_WARNINGS if strict and scan.skipped else EXIT_OK
 
 
@@ -196,14 +199,14 @@ def timed_rows(table: Table, roles: Roles, scan: Scan) -> Iterator[TimedRow]:
         yield TimedRow(row.number, at_ms, cells)
 
 
-def write(output: Path, table: Table, roles: Roles, naming: Naming, scan: Scan) -> dict[str, int]:
+def write(out: Path, table: Table, roles: Roles, naming: Naming, scan: Scan) -> dict[str, int]:
     """Write the recording; how many records each topic has got."""
     rows: Iterator[TimedRow] = timed_rows(table, roles, scan)
     if scan.late:  # only then the whole table is held in memory
         rows = iter(sorted(rows, key=lambda row: row.at_ms))
     written = {naming.predictions_topic: 0, naming.labels_topic: 0}
     chunk = []
-    with RecordingWriter(output) as writer:
+    with RecordingWriter(out) as writer:
         for record in events_of(rows, roles, naming):
             written[record.topic] += 1
             chunk.append(record)
@@ -214,7 +217,7 @@ def write(output: Path, table: Table, roles: Roles, naming: Naming, scan: Scan) 
     return written
 
 
-def tell(file: Path, output: Path, table: Table, roles: Roles, scan: Scan, written: dict[str, int]) -> None:
+def tell(file: Path, out: Path, table: Table, roles: Roles, scan: Scan, written: dict[str, int]) -> None:
     """What was done, what was left out, and how the columns were understood."""
     for text in (*table.notes, *scan.problems):
         note(text)
@@ -225,10 +228,15 @@ def tell(file: Path, output: Path, table: Table, roles: Roles, scan: Scan, writt
     if scan.late:
         note(f"{file}: {scan.late:,} rows are earlier than a row before them: sorted by time")
     counts = list(written.values())
-    told = f"{output}: {counts[0]:,} predictions, {counts[1] if len(counts) > 1 else 0:,} labels"
+    told = f"{out}: {counts[0]:,} predictions, {counts[1] if len(counts) > 1 else 0:,} labels"
     note(told + (f"; {scan.skipped:,} rows skipped" if scan.skipped else ""))
     kinds = [name if table.typed else f"{name} ({scan.types[index].value})" for name, index in roles.features]
+    if roles.label is not None and not table.typed:
+        answer, right = scan.types[roles.prediction], scan.types[roles.label]
+        if ColumnType.TEXT in (answer, right) and ColumnType.EMPTY not in (answer, right) and answer != right:
+            note(f"{file}: predictions are {answer.value}, labels {right.value}: they cannot be compared")
     note(f"features: {', '.join(kinds) or 'none'}")
+    note(f"Replay them: driftd replay {out}")
 
 
 def _delay(text: str) -> int:
@@ -238,7 +246,7 @@ def _delay(text: str) -> int:
         raise BadInput(f"--label-delay: {error}.") from None
 
 
-def _check(file: Path, output: Path, model: str, delimiter: str) -> None:
+def _check(file: Path, out: Path, model: str, delimiter: str, force: bool) -> None:
     """Raises BadInput where an argument cannot be used."""
     if not model or len(model) > 100 or not all("!" <= letter <= "~" for letter in model):
         raise BadInput(
@@ -246,5 +254,7 @@ def _check(file: Path, output: Path, model: str, delimiter: str) -> None:
         )
     if delimiter not in ("tab", "\\t") and len(delimiter) != 1:
         raise BadInput(f'--delimiter: "{delimiter}" should be one character, or tab.')
-    if output.exists() and file.exists() and output.samefile(file):
-        raise BadInput(f"{output}: this is the file that is read; write to another one.")
+    if out.exists() and file.exists() and out.samefile(file):
+        raise BadInput(f"{out}: this is the file that is read; write to another one.")
+    if out.exists() and not force:
+        raise BadInput(f"{out} exists. Take another name, or --force to overwrite it.")

@@ -24,7 +24,7 @@ def build(
     /,
     *,
     model: str,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
     events: int | None = None,
     config: Path | None = None,
 ) -> None:
@@ -36,7 +36,7 @@ def build(
         Recordings of a time when all was well.
     model
         The model whose predictions are counted.
-    output
+    out
         The file to write.
     events
         How many predictions to count; all of them where it is not given.
@@ -44,8 +44,8 @@ def build(
         The configuration file.
     """
     profile = profile_of(files, model, events, read_config(config))
-    output.write_bytes(encode_profile(profile) + b"\n")
-    note(f"{output}: reference of {model}, {profile.events:,} events, {len(profile.schema.signals)} signals")
+    out.write_bytes(encode_profile(profile) + b"\n")
+    note(f"{out}: reference of {model}, {profile.events:,} events, {len(profile.schema.signals)} signals")
 
 
 def profile_of(files: Sequence[Path], model: str, events: int | None, config: Config) -> Profile:

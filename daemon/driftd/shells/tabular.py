@@ -1,21 +1,25 @@
 """Tables in files: CSV and Parquet, row by row. Rule: a row that is no row is told and skipped, never guessed at.
 
-A table can be read more than once. Its cells are text in a CSV file (`typed` is False), and values in Parquet.
+A table can be read more than once. Its cells are text in a CSV file, which may be compressed with gzip (`typed` is
+False), and values in Parquet.
 """
 
 import csv
+import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import IO, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from driftd.errors import BadInput
 
 Cell: TypeAlias = str | int | float | bool | None
 PARQUET_MAGIC: Final = b"PAR1"
+GZIP_MAGIC: Final = b"\x1f\x8b"
 BATCH_ROWS: Final = 10_000
 
 
@@ -55,7 +59,9 @@ def open_table(path: Path, delimiter: str) -> Table:
             magic = file.read(len(PARQUET_MAGIC))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
-    return ParquetTable(path) if magic == PARQUET_MAGIC else CsvTable(path, delimiter)
+    if magic == PARQUET_MAGIC:
+        return ParquetTable(path)
+    return CsvTable(path, delimiter, compressed=magic.startswith(GZIP_MAGIC))
 
 
 class CsvTable:
@@ -64,11 +70,15 @@ class CsvTable:
     typed = False
     notes: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, delimiter: str) -> None:
+    def __init__(self, path: Path, delimiter: str, *, compressed: bool = False) -> None:
         """Read the header of `path`. Raises BadInput."""
         self.path = path
         self.delimiter = delimiter
-        self.columns: tuple[str, ...] = tuple(name.strip() for name in next(self._lines(), (0, []))[1])
+        self.compressed = compressed
+        header: Any = next(self._lines(), (0, []))[1]
+        self.columns: tuple[str, ...] = (
+            tuple(name.strip() for name in header) if isinstance(header, list) else ()
+        )
         if not any(self.columns):
             raise BadInput(f"{path}: there is no header: its first line should name the columns.")
         _no_doubles(path, self.columns)
@@ -89,7 +99,7 @@ class CsvTable:
         """Line number and cells of all lines that are not empty; instead of the cells, what is wrong with them."""
         line = 0
         try:
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
+            with self._opened() as file:
                 reader = csv.reader(file, delimiter=self.delimiter)
                 while True:
                     try:
@@ -106,8 +116,15 @@ class CsvTable:
             raise BadInput(
                 f"{self.path}: no UTF-8 text, somewhere after line {line}. Convert it to UTF-8."
             ) from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise BadInput(f"{self.path}: cannot be unpacked after line {line}: {error}") from None
         except OSError as error:
             raise BadInput(f"{self.path}: cannot be read: {error.strerror}.") from None
+
+    def _opened(self) -> IO[str]:
+        if self.compressed:
+            return gzip.open(self.path, "rt", encoding="utf-8-sig", newline="")
+        return self.path.open(encoding="utf-8-sig", newline="")
 
 
 class ParquetTable:

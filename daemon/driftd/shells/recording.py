@@ -7,12 +7,11 @@ compressed as .gz or .zst. kcat cannot print bytes that are no UTF-8; here they 
 
 import base64
 import gzip
-import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self, cast
+from typing import IO, Any, Final, Self
 
 import msgspec
 import zstandard
@@ -24,6 +23,8 @@ CHUNK_RECORDS: Final = 10_000
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 BLOCK_BYTES: Final = 1 << 18
+ZSTD_READ_BYTES: Final = 1 << 14
+"""Packed bytes at a time: what they unpack to is held at once, and of zeros that is thirty thousand times as much."""
 
 
 class Line(msgspec.Struct, gc=False):
@@ -71,8 +72,8 @@ class RecordingReader:
         """Whole lines, many at a time; where the file ends amid compressed data, what could be read of it."""
         number, rest = 1, b""
         try:
-            with self.path.open("rb") as file, _decompressed(file) as stream:
-                while data := stream.read(BLOCK_BYTES):
+            with self.path.open("rb") as file:
+                for data in _unpacked(file):
                     end = data.rfind(b"\n") + 1
                     if not end:
                         rest += data
@@ -94,15 +95,19 @@ class RecordingReader:
     def _records(self, block: bytes, number: int) -> list[Record]:
         """The records of `block`, whose first line has that number."""
         try:
-            lines = [(0, line) for line in _LINE.decode_lines(block)]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            lines = list(self._one_by_one(block, number))  # slower, and says which line it is
+            return self._records_of((0, line) for line in _LINE.decode_lines(block))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return self._records_of(self._one_by_one(block, number))  # slower, and says which line it is
+
+    def _records_of(self, lines: Iterable[tuple[int, Line]]) -> list[Record]:
+        """The records of `lines`, which come with their numbers. Raises ValueError, and then has changed nothing."""
         source, next_offset, records = Source("", -1), 0, []
+        counted = dict(self._next_offset)
         for at, fields in lines:
             if fields.topic != source.topic or fields.partition != source.partition:
-                self._next_offset[source] = next_offset
+                counted[source] = next_offset
                 source = Source(fields.topic, fields.partition)
-                next_offset = self._next_offset.get(source, 0)
+                next_offset = counted.get(source, 0)
             offset = fields.offset if fields.offset >= 0 else next_offset
             next_offset = offset + 1
             try:
@@ -112,9 +117,12 @@ class RecordingReader:
                 key = _key(fields)
                 headers = _headers(fields) if fields.headers or fields.headers_base64 else ()
             except ValueError as error:
-                raise RecordingError(f"{self.path}:{at or number}: {error}") from None
+                if not at:
+                    raise
+                raise RecordingError(f"{self.path}:{at}: this is no record: {error}.") from None
             records.append(Record(fields.topic, fields.partition, offset, fields.ts, key, value, headers))
-        self._next_offset[source] = next_offset
+        counted[source] = next_offset
+        self._next_offset = counted
         return records
 
     def _one_by_one(self, block: bytes, number: int) -> Iterator[tuple[int, Line]]:
@@ -134,15 +142,35 @@ class RecordingReader:
                 ) from None
 
 
-def _decompressed(file: IO[bytes]) -> IO[bytes]:
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a recording, some at a time, all that can be had. Raises EOFError where more should come."""
     magic = file.read(4)
     file.seek(0)
     if magic.startswith(GZIP_MAGIC):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb"))
-    if magic == ZSTD_MAGIC:
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 20)
-    return file
+        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
+            while data := stream.read1(
+                BLOCK_BYTES
+            ):  # read() would lose what it has when the file ends too early
+                yield data
+    elif magic == ZSTD_MAGIC:
+        yield from _unpacked_zstd(file)
+    else:
+        while data := file.read(BLOCK_BYTES):
+            yield data
+
+
+def _unpacked_zstd(file: IO[bytes]) -> Iterator[bytes]:
+    """As `_unpacked`. The library's own stream takes a frame that is cut off for complete."""
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while packed := file.read(ZSTD_READ_BYTES):
+        while packed:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            if data := frame.decompress(packed):
+                yield data
+            packed = frame.unused_data
+    if not frame.eof:
+        raise EOFError
 
 
 def _key(fields: Line) -> bytes | None:

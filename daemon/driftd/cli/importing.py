@@ -91,11 +91,7 @@ def import_file(
     naming = Naming(model, model_version, topics.predictions[0], topics.labels[0], _delay(label_delay))
     table = open_table(file, "\t" if delimiter in ("tab", "\\t") else delimiter)
     roles = Columns(table).roles(prediction, feature, ignore, time=time, id=id, label=label, score=score)
-    scan = scan_table(table, roles)
-    if scan.rows == 0:
-        raise BadInput(f"{file}: there is no row with a prediction in it.")
-    written = write(out, table, roles, naming, scan)
-    tell(file, out, table, roles, scan, written)
+    scan = import_table(table, roles, naming, out)
     return EXIT_WARNINGS if strict and scan.skipped else EXIT_OK
 
 
@@ -215,6 +211,16 @@ def write(out: Path, table: Table, roles: Roles, naming: Naming, scan: Scan) -> 
                 chunk = []
         writer.write(chunk)
     return written
+
+
+def import_table(table: Table, roles: Roles, naming: Naming, out: Path) -> Scan:
+    """Write the recording and tell what is in it; what was found in the table. Raises BadInput where it is empty."""
+    scan = scan_table(table, roles)
+    if scan.rows == 0:
+        raise BadInput(f"{table.path}: there is no row with a prediction in it.")
+    written = write(out, table, roles, naming, scan)
+    tell(table.path, out, table, roles, scan, written)
+    return scan
 
 
 def tell(file: Path, out: Path, table: Table, roles: Roles, scan: Scan, written: dict[str, int]) -> None:

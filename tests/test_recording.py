@@ -236,7 +236,8 @@ def test_a_recording_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
             assert not path.exists()
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail_midway)
+    with pytest.raises(ZeroDivisionError):
+        fail_midway()
     assert list(tmp_path.iterdir()) == []
 
 

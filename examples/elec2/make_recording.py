@@ -144,14 +144,13 @@ def known_facts(
                 "at_ms": FIRST_MS + ACCIDENT[0] * HALF_HOUR_MS,
                 "until_ms": FIRST_MS + ACCIDENT[1] * HALF_HOUR_MS,
                 "signal": f"features.{ACCIDENT_FEATURE}",
-                "fact": f"put in by hand: {ACCIDENT_FEATURE} comes {ACCIDENT_FACTOR:,.0f} times too large for a day",
+                "fact": f"put in by hand: {ACCIDENT_FEATURE} is {ACCIDENT_FACTOR:,.0f} times too large for a day",
             },
             {
                 "at_ms": FIRST_MS + victoria * HALF_HOUR_MS,
                 "until_ms": None,
                 "signal": "features.vicprice",
-                "fact": "the market is widened to Victoria: vicprice, vicdemand and transfer, "
-                "constant until then, begin to move",
+                "fact": "the market is widened to Victoria: vicprice, vicdemand, transfer begin to move",
             },
         ],
         "training_accuracy": round(float(right[:TRAIN_ROWS].mean()), 3),

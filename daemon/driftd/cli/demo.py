@@ -11,15 +11,18 @@ from driftd.cli.output import Format, note, say, table
 from driftd.cli.replay import Listener, open_outputs, replay_files
 from driftd.cli.story import data_of, minute
 from driftd.config import Config
+from driftd.contract.cloudevents import EventType
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent, OutputTopic
 
 HOUR_MS = 3_600_000
 LOSSES = ("concept_drift", "performance")
 
-INTRODUCTION = """The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the
-price will be up. It was trained on the first 125 days and then frozen; the truth comes half an hour later. driftd
-sees what a daemon would see: 39,312 predictions and as many labels, one after the other.
+LEFT_OUT = (EventType.ALERT_UPDATED, EventType.RETRAINING_CANCELLED)
+
+INTRODUCTION = """The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the price will
+be up. It was trained on the first 125 days and then frozen; the truth comes half an hour later. driftd sees what it
+would see as a daemon: predictions and labels, one after the other.
 """
 
 
@@ -42,27 +45,38 @@ def demo(*, out: Path = Path("driftd-demo"), format: Format = "text") -> None:
         listener = Remembering(format, open_outputs(out, stack))
         replay_files(Engine(Config()), [recording], listener)
     if format == "text":
+        say(
+            f"({listener.left_out} updates of these, and requests that expired unanswered, are left out here)"
+        )
         say("\nWhat is known of this stream, and what driftd said of it:\n")
         say(known_and_said(facts["facts"], listener.alerts))
         say(
             "\nHow often the model was right, by quarter, and whether driftd said that it was getting worse:\n"
         )
         say(accuracy_and_said(facts["accuracy_by_quarter"], listener.alerts))
-    note(f"written: {out / 'alerts.jsonl'}, {out / 'retraining.jsonl'}")
+    note(f"\nall that came out, as events: {out / 'alerts.jsonl'}, {out / 'retraining.jsonl'}")
 
 
 class Remembering(Listener):
-    """A listener that keeps the alerts."""
+    """A listener that keeps the alerts, and shows what is not LEFT_OUT."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.alerts: list[dict[str, Any]] = []
+        self.left_out = 0
 
     def __call__(self, event: OutputEvent) -> None:
         """Take `event`."""
         super().__call__(event)
         if event.topic is OutputTopic.ALERTS:
             self.alerts.append(data_of(event))
+
+    def show(self, event: OutputEvent) -> None:
+        """Print `event`, if a person should read it here."""
+        if event.event_type in LEFT_OUT:
+            self.left_out += 1
+        else:
+            super().show(event)
 
 
 def known_and_said(facts: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]]) -> str:
@@ -72,7 +86,7 @@ def known_and_said(facts: Sequence[dict[str, Any]], alerts: Sequence[dict[str, A
         alert, contributor = first_alert(fact, alerts)
         said, delay = "nothing", ""
         if alert is not None and contributor is not None:
-            said = f"{alert['kind']}: {fact['signal']} {contributor['change']}"
+            said = f"{alert['kind']}: {fact['signal'].removeprefix('features.')} {contributor['change']}"
             delay = f"{(alert['decided']['at_ms'] - fact['at_ms']) / HOUR_MS:.0f} h later"
         rows.append((minute(fact["at_ms"]), fact["fact"], delay, said))
     return "\n".join(f"{when}  known  {fact}\n{delay:>16}  said   {said}" for when, fact, delay, said in rows)

@@ -40,7 +40,11 @@ class Listener:
         if self.format == "json":
             say(event.value.decode())
         elif event.topic is not OutputTopic.REJECTED:
-            say(lines_of(event))
+            self.show(event)
+
+    def show(self, event: OutputEvent) -> None:
+        """Print `event` for a person."""
+        say(lines_of(event))
 
 
 def replay(

@@ -9,8 +9,9 @@ import msgspec
 from driftd.contract.cloudevents import EventType, rfc3339
 from driftd.engine.outputs import OutputEvent, OutputTopic
 
-WIDTH = 108
+WIDTH = 118
 INDENT = " " * 18
+SHOWN_CHANGES = 3
 WORDS: Mapping[str, str] = {
     EventType.ALERT_OPENED: "opened",
     EventType.ALERT_UPDATED: "updated",
@@ -19,6 +20,7 @@ WORDS: Mapping[str, str] = {
     EventType.RETRAINING_CANCELLED: "cancelled",
     EventType.EVENT_REJECTED: "rejected",
 }
+ENDS = (EventType.ALERT_RESOLVED, EventType.RETRAINING_CANCELLED)
 
 
 def data_of(event: OutputEvent) -> dict[str, Any]:
@@ -33,18 +35,31 @@ def minute(time_ms: int) -> str:
 
 
 def lines_of(event: OutputEvent) -> str:
-    """The event as lines of text: when and what, and below it how a person should read it."""
+    """The event as lines of text: when, what and which model; below it what changed, and where to go back to."""
     data = data_of(event)
-    when = data["time"][:16].replace("T", " ")
-    head = f"{when}  {WORDS[event.event_type]:<10}"
-    if event.topic is OutputTopic.ALERTS:
-        head += f"{data['severity']:<10}{data['kind']:<15}{data['model']:<16}go back to: {data['stage']}"
-    elif event.topic is OutputTopic.RETRAINING:
-        head += f"{'request':<10}{data['cause']:<15}{data['model']:<16}go back to: {data['stage']}"
-    else:
+    head = f"{data['time'][:16].replace('T', ' ')}  {WORDS[event.event_type]:<10}"
+    if event.topic is OutputTopic.REJECTED:
         head += f"{data['reason']:<25}{data['topic']}:{data['partition']}:{data['offset']}"
-    told = data.get("summary") or data["detail"]
+        told = data["detail"]
+    else:
+        kind = data["kind"] if event.topic is OutputTopic.ALERTS else data["cause"]
+        head += f"{kind:<15}{data.get('severity', 'request'):<10}{data['model']}"
+        head += "" if event.event_type in ENDS else f"   go back to {data['stage']}"
+        told = _told(event, data)
     return f"{head}\n{textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)}"
+
+
+def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:
+    """What an alert or a request says, shorter than its summary: the line above it has the rest."""
+    if event.event_type in ENDS:
+        return str(data["summary"])
+    alert = event.topic is OutputTopic.ALERTS
+    changes = data["contributors"] if alert else data["evidence"]
+    total = data["contributors_total"] if alert else len(changes)
+    shown = "; ".join(f"{change['signal']} {change['change']}" for change in changes[:SHOWN_CHANGES])
+    more = f"; and {total - SHOWN_CHANGES} more" if total > SHOWN_CHANGES else ""
+    since = minute(data["onset"]["at_ms"] if alert else data["data_range"]["from_at_ms"])
+    return f"since {since}: {shown}{more}"
 
 
 def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int, seconds: float) -> str:
@@ -54,16 +69,13 @@ def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int
     }
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items()))
     alerts = {name: models.get(f"alerts_{name}", 0) for name in ("opened", "updated", "resolved")}
-    lines = [
-        f"{records:,} records in {seconds:.1f} s ({records / max(seconds, 1e-9):,.0f} a second)",
-        (
-            f"predictions {models.get('predictions', 0):,}, labels {models.get('labels', 0):,} "
-            f"(joined {models.get('labels_joined', 0):,}), rejected {sum(rejected.values()):,}"
-            + (f" ({reasons})" if reasons else "")
-        ),
-        (
-            f"incidents opened {alerts['opened']}, updated {alerts['updated']}, resolved {alerts['resolved']}; "
-            f"retraining requests {models.get('retraining_requested', 0)}"
-        ),
-    ]
-    return "\n".join(lines)
+    told_reasons = f" ({reasons})" if reasons else ""
+    return "\n".join(
+        [
+            f"{records:,} records in {seconds:.1f} s ({records / max(seconds, 1e-9):,.0f} a second)",
+            f"predictions {models.get('predictions', 0):,}, labels {models.get('labels', 0):,}"
+            f" (joined {models.get('labels_joined', 0):,}), rejected {sum(rejected.values()):,}{told_reasons}",
+            f"incidents opened {alerts['opened']}, updated {alerts['updated']}, resolved {alerts['resolved']};"
+            f" retraining requests {models.get('retraining_requested', 0)}",
+        ]
+    )

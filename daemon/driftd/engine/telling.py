@@ -126,9 +126,8 @@ class Teller:
                 f"{rfc3339(request.onset.at_ms)}. {told}."
             )
         else:
-            summary = (
-                f"The request for a new version of model {self.model} is {request.phase}: {request.reason}."
-            )
+            how = "has expired" if request.phase is RequestPhase.EXPIRED else "is taken back"
+            summary = f"The request for a new version of model {self.model} {how}: {request.reason}."
         data = RetrainingData(
             request_id=request.request_id,
             model=self.model,

@@ -20,9 +20,10 @@ LOSSES = ("concept_drift", "performance")
 
 LEFT_OUT = (EventType.ALERT_UPDATED, EventType.RETRAINING_CANCELLED)
 
-INTRODUCTION = """The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the price will
-be up. It was trained on the first 125 days and then frozen; the truth comes half an hour later. driftd sees what it
-would see as a daemon: predictions and labels, one after the other.
+INTRODUCTION = """
+The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the price will be up. It
+was trained on the first 125 days and then frozen; the truth comes half an hour later. driftd sees what it would see as
+a daemon: predictions and labels, one after the other.
 """
 
 

@@ -70,12 +70,12 @@ def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items()))
     alerts = {name: models.get(f"alerts_{name}", 0) for name in ("opened", "updated", "resolved")}
     told_reasons = f" ({reasons})" if reasons else ""
-    return "\n".join(
-        [
-            f"{records:,} records in {seconds:.1f} s ({records / max(seconds, 1e-9):,.0f} a second)",
-            f"predictions {models.get('predictions', 0):,}, labels {models.get('labels', 0):,}"
-            f" (joined {models.get('labels_joined', 0):,}), rejected {sum(rejected.values()):,}{told_reasons}",
-            f"incidents opened {alerts['opened']}, updated {alerts['updated']}, resolved {alerts['resolved']};"
-            f" retraining requests {models.get('retraining_requested', 0)}",
-        ]
+    joined = f"(joined {models.get('labels_joined', 0):,})"
+    requests = models.get("retraining_requested", 0)
+    told = f"opened {alerts['opened']}, updated {alerts['updated']}, resolved {alerts['resolved']}"
+    return (
+        f"{records:,} records in {seconds:.1f} s ({records / max(seconds, 1e-9):,.0f} a second)\n"
+        f"predictions {models.get('predictions', 0):,}, labels {models.get('labels', 0):,} {joined}, "
+        f"rejected {sum(rejected.values()):,}{told_reasons}\n"
+        f"incidents {told}; retraining requests {requests}"
     )

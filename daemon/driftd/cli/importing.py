@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from driftd.cli.config_file import read_config
-from driftd.cli.output import note
+from driftd.cli.output import note, refuse_to_overwrite
 from driftd.duration import parse_duration
 from driftd.errors import EXIT_OK, EXIT_WARNINGS, BadInput
 from driftd.event_time import parse_time
@@ -262,5 +262,4 @@ def _check(file: Path, out: Path, model: str, delimiter: str, force: bool) -> No
         raise BadInput(f'--delimiter: "{delimiter}" should be one character, or tab.')
     if out.exists() and file.exists() and out.samefile(file):
         raise BadInput(f"{out}: this is the file that is read; write to another one.")
-    if out.exists() and not force:
-        raise BadInput(f"{out} exists. Take another name, or --force to overwrite it.")
+    refuse_to_overwrite(out, force=force)

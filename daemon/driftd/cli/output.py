@@ -7,9 +7,10 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, TypeAlias
 
-from driftd.errors import EXIT_INTERNAL, ConfigError, DriftdError
+from driftd.errors import EXIT_INTERNAL, BadInput, ConfigError, DriftdError
 
 Format: TypeAlias = Literal["text", "json"]
 
@@ -37,6 +38,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
     )
     return "\n".join(line.rstrip() for line in padded)
+
+
+def refuse_to_overwrite(out: Path, *, force: bool) -> None:
+    """Raises BadInput where `out` exists and nobody said that it may go."""
+    if out.exists() and not force:
+        raise BadInput(f"{out} exists. Take another name, or --force to overwrite it.")
 
 
 def report(error: BaseException, *, debug: bool) -> int:

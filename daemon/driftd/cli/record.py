@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from driftd.alignment import source_order
 from driftd.cli.config_file import read_config
-from driftd.cli.output import note
+from driftd.cli.output import note, refuse_to_overwrite
 from driftd.config import Config
 from driftd.contract.record import Record, Source
 from driftd.errors import EXIT_OK, BadInput
@@ -59,8 +59,7 @@ def record(
     """
     settings = read_config(config)
     last = parse_place(until) if until is not None else None
-    if out.exists() and not force:
-        raise BadInput(f"{out} exists. Take another name, or --force to overwrite it.")
+    refuse_to_overwrite(out, force=force)
     chosen = the_shard(settings, shard)
     recorder = Recorder(settings, kafka_settings(settings.kafka, os.environ), chosen, order, last)
     with RecordingWriter(out) as writer:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from driftd.cli.config_file import read_config
-from driftd.cli.output import Format, note, say, say_json, table
+from driftd.cli.output import Format, note, refuse_to_overwrite, say, say_json, table
 from driftd.cli.reference_file import read_reference
 from driftd.cli.story import minute
 from driftd.config import Config
@@ -27,6 +27,7 @@ def build(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     events: int | None = None,
     config: Path | None = None,
+    force: bool = False,
 ) -> None:
     """Make a reference from recordings.
 
@@ -42,7 +43,10 @@ def build(
         How many predictions to count; all of them where it is not given.
     config
         The configuration file.
+    force
+        Overwrite the file where it exists.
     """
+    refuse_to_overwrite(out, force=force)
     profile = profile_of(files, model, events, read_config(config))
     out.write_bytes(encode_profile(profile) + b"\n")
     note(f"{out}: reference of {model}, {profile.events:,} events, {len(profile.schema.signals)} signals")

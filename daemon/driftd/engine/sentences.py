@@ -41,12 +41,13 @@ def change_in_words(finding: Finding, before: Summary, after: Summary, unseen: S
         names = ", ".join(f'"{name}"' for name in unseen)
         told = f" ({names})" if names else ""
         return f"levels never seen before{told} in {_percent(after.outside_share)} of the events"
-    unit = _unit_change(before, after) if finding.effect is Effect.OUTSIDE else ""
-    if finding.effect is Effect.OUTSIDE and not unit:
-        return f"outside the range of the reference in {_percent(after.outside_share)} of the events"
+    where = ""
+    if finding.effect is Effect.OUTSIDE:
+        outside = f", out of the reference's range in {_percent(after.outside_share)} of the events"
+        where = _unit_change(before, after) or outside
     if before.mean is not None and after.mean is not None:
         spread = _spread_change(before, after)
-        return f"mean {_number(before.mean)} -> {_number(after.mean)}{spread}{unit}"
+        return f"mean {_number(before.mean)} -> {_number(after.mean)}{spread}{where}"
     return _shares_change(before, after)
 
 

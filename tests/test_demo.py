@@ -91,3 +91,11 @@ def test_it_fits_a_terminal(shown: tuple[str, Path]) -> None:
     lines = shown[0].splitlines()
     assert max(map(len, lines)) <= 130
     assert len(lines) <= 80
+
+
+def test_the_readme_shows_what_the_demo_prints(shown: tuple[str, Path]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    picture = readme.partition("```text\n")[2].partition("```")[0].splitlines()
+    printed = shown[0].splitlines()
+    assert len(picture) > 15
+    assert [line for line in picture if line not in {*printed, "..."}] == []

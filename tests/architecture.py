@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "driftd"
 
 # Folders and files that decide and measure: they get everything they know as arguments.
-PURE = ("config", "contract", "decode", "detectors", "engine", "errors", "journal", "reference", "suggestion")
+# fmt: off
+PURE = (
+    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "reference", "shard",
+    "shard_alert", "shard_parts", "shard_view", "suggestion",
+)
+# fmt: on
 # fmt: off
 WORLD = frozenset({
     "aiohttp", "aiokafka", "asyncio", "datetime", "faust", "io", "kafka", "logging", "os", "pathlib", "random",

@@ -141,6 +141,18 @@ def test_records_that_retention_took_before_they_were_read_end_it_with_the_gap(s
     admin.close()
     told = setup.driftd("run", expect=78).stderr
     assert f"records {last + 1} to {last + 49} (49 of them)" in told
+    before = setup.outputs()["alerts"]
+    setup.driftd("run", expect=78)
+    *earlier, alert, repeated = (json.loads(value or b"") for value in setup.outputs()["alerts"])
+    assert len(earlier) == len(before) - 1
+    assert alert == repeated  # the same id: subscribers drop it
+    data = alert["data"]
+    assert (data["kind"], data["severity"], data["model"]) == ("silence", "critical", "-")
+    assert data["onset"] | {"at_ms": 0} == {
+        "at_ms": 0, "topic": predictions, "partition": 0, "offset": last + 1
+    }  # fmt: skip
+    assert data["summary"].startswith("driftd has stopped, and no model of this shard is watched: topic ")
+    assert f"records {last + 1} to {last + 49} (49 of them)" in data["summary"]
 
 
 def test_a_topic_that_was_made_anew_ends_it(setup: Setup) -> None:

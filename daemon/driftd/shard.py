@@ -29,6 +29,15 @@ class ShardError(DriftdError):
     exit_code = EXIT_CONFIG
 
 
+class Gap(ShardError):
+    """Records of an input are gone, or offsets mean nothing any more, from `offset` of `source` on."""
+
+    def __init__(self, message: str, source: Source, offset: int) -> None:
+        super().__init__(message)
+        self.source = source
+        self.offset = offset
+
+
 class Fenced(Exception):
     """Another worker owns the shard now."""
 
@@ -90,7 +99,7 @@ def unseal_layout(value: bytes) -> Layout:
 
 
 def check_layout(stored: Layout, now: Layout) -> None:
-    """Whether a shard whose state was written under `stored` may go on under `now`. Raises ShardError."""
+    """Whether a shard whose state was written under `stored` may go on under `now`. Raises ShardError, Gap."""
     if stored.shard_count != now.shard_count:
         raise ShardError(
             f"topics.shard_count is {now.shard_count}, the stored state is of {stored.shard_count} shards; "
@@ -101,9 +110,11 @@ def check_layout(stored: Layout, now: Layout) -> None:
         if after is None:
             continue  # it was taken out of the configuration
         if after.topic_id != before.topic_id:
-            raise ShardError(
+            raise Gap(
                 f"topic {name} was deleted and made anew (its id was {before.topic_id}, is {after.topic_id}): "
-                f"stored offsets mean nothing in it; {BEGIN_ANEW}"
+                f"stored offsets mean nothing in it; {BEGIN_ANEW}",
+                Source(name, 0),
+                0,
             )
         if after.partitions != before.partitions and now.shard_count > 1:
             raise ShardError(
@@ -115,7 +126,7 @@ def check_layout(stored: Layout, now: Layout) -> None:
 def check_offsets(
     applied: Mapping[Source, int], begins: Mapping[Source, int], ends: Mapping[Source, int]
 ) -> dict[Source, int]:
-    """Where to go on in each partition of `begins`, offsets applied before given. Raises ShardError for a gap."""
+    """Where to go on in each partition of `begins`, offsets applied before given. Raises Gap."""
     starts: dict[Source, int] = {}
     for source, begin in begins.items():
         last = applied.get(source)
@@ -123,12 +134,14 @@ def check_offsets(
             starts[source] = begin
             continue
         if last + 1 > ends[source]:
-            raise ShardError(
+            raise Gap(
                 f"topic {source.topic}, partition {source.partition} ends at offset {ends[source]}, but records up to "
-                f"{last} were applied: it was deleted and made anew, or lost records; {BEGIN_ANEW}"
+                f"{last} were applied: it was deleted and made anew, or lost records; {BEGIN_ANEW}",
+                source,
+                ends[source],
             )
         if last + 1 < begin:
-            raise ShardError(gap_message(source, last + 1, begin))
+            raise Gap(gap_message(source, last + 1, begin), source, last + 1)
         starts[source] = last + 1
     return starts
 
@@ -141,12 +154,14 @@ def gap_message(source: Source, wanted: int, begin: int) -> str:
     )
 
 
-def check_orphans(applied: Iterable[Source], owned: Iterable[Source], topics: Iterable[str]) -> None:
-    """No partition that was read before may be missing now. Raises ShardError."""
+def check_orphans(applied: Mapping[Source, int], owned: Iterable[Source], topics: Iterable[str]) -> None:
+    """No partition that was read before may be missing now. Raises Gap."""
     mine, names = set(owned), set(topics)
-    for source in applied:
+    for source, last in applied.items():
         if source.topic in names and source not in mine:
-            raise ShardError(
+            raise Gap(
                 f"topic {source.topic} has no partition {source.partition} any more, or it belongs to another shard "
-                f"now, but the stored state has read it; {BEGIN_ANEW}"
+                f"now, but the stored state has read it; {BEGIN_ANEW}",
+                source,
+                last + 1,
             )

@@ -18,11 +18,12 @@ from driftd.engine.state import State
 from driftd.errors import EXIT_OK
 from driftd.kafka_settings import KafkaSettings, kafka_settings
 from driftd.reference.profile import Profile
+from driftd.shard_parts import Parts
 from driftd.shard_view import ServiceView, ShardView
 from driftd.shells.http import http_port
 from driftd.shells.inputs import Inputs
 from driftd.shells.logs import set_up_logs
-from driftd.shells.loop import Parts, ShardLoop
+from driftd.shells.loop import ShardLoop
 from driftd.shells.metrics import build_registry
 from driftd.shells.service import serve
 from driftd.shells.store import read_store

@@ -53,7 +53,7 @@ class AlertData(Data):
     """An incident was opened, has changed, or is over."""
 
     incident_id: str = Field(description="Identifies the incident in all its alerts.")
-    model: str = Field(description="Name of the model.")
+    model: str = Field(description="Name of the model; - where it is about all models of a shard.")
     model_version: str | None = Field(description="Version of the model, null where events carry none.")
     kind: str = Field(
         description="data_drift, concept_drift, performance, data_quality, label_quality, operations "

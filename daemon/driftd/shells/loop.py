@@ -6,29 +6,26 @@ and `commit_interval_ms` passed, one transaction with the outputs, the changed s
 fetch comes after that, and no transaction is open in between.
 
 StartOver means that memory and broker may differ: all is dropped, and the loop starts from the store. Fenced and
-ShardError end it. Any other exception is our own bug, and passes through.
+ShardError end it, and a Gap is told to subscribers before. Any other exception is our own bug, and passes through.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from driftd.alignment import Run, runs_of
-from driftd.config import Config
-from driftd.contract.record import Record, Source
-from driftd.engine.outputs import OutputEvent, Outputs
-from driftd.engine.state import State, StateError
-from driftd.engine.status import EngineStatus
+from driftd.config import Config, Topics
+from driftd.engine.outputs import OutputEvent
+from driftd.engine.state import StateError
 from driftd.journal import encode_runs
 from driftd.shard import (
     LAYOUT_KEY,
     Fenced,
+    Gap,
     Layout,
     Message,
     ShardError,
@@ -37,107 +34,14 @@ from driftd.shard import (
     check_orphans,
     seal_layout,
 )
+from driftd.shard_alert import gap_alert
+from driftd.shard_parts import Engine, Inputs, Parts, Transactions
 from driftd.shard_view import Phase, ShardView
 
 FETCH_WAIT_MS = 200
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 log = structlog.get_logger(__name__)
-
-
-class Engine(Protocol):
-    """What the loop asks of an engine."""
-
-    @property
-    def offsets(self) -> Mapping[Source, int]:
-        """The last offset applied of each partition."""
-        ...
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        """What was counted since the state began."""
-        ...
-
-    def apply(self, records: Sequence[Record], /) -> Outputs:
-        """Take records; what is to be told of them."""
-        ...
-
-    def changes(self) -> dict[str, bytes | None]:
-        """State entries that changed since last asked, None for one to delete."""
-        ...
-
-    def status(self) -> EngineStatus:
-        """How the models are."""
-        ...
-
-
-class Stored(Protocol):
-    """What was in the store."""
-
-    @property
-    def state(self) -> State:
-        """The engine's entries."""
-        ...
-
-    @property
-    def layout(self) -> Layout | None:
-        """The layout that they were written under, None where there are none."""
-        ...
-
-
-class Inputs(Protocol):
-    """Input partitions of which records are fetched and taken in order."""
-
-    async def open(self, applied: Mapping[Source, int], /) -> None:
-        """Connect, and go to the records after those applied."""
-        ...
-
-    async def fetch(self, wait_ms: int, /) -> None:
-        """Let more records wait."""
-        ...
-
-    async def take(self, records_max: int, /) -> list[Record]:
-        """The next records in applied order."""
-        ...
-
-    def lag_records(self) -> Mapping[Source, int]:
-        """How many records of each partition were not taken yet."""
-        ...
-
-    def check_partitions(self, layout: Layout, /) -> None:
-        """Whether the topics still are as `layout` says."""
-        ...
-
-    async def close(self) -> None:
-        """Disconnect."""
-        ...
-
-
-class Transactions(Protocol):
-    """A transactional producer."""
-
-    async def start(self) -> None:
-        """Connect, and fence every older owner."""
-        ...
-
-    async def commit(self, messages: Sequence[Message], /) -> None:
-        """Send `messages`, all or none."""
-        ...
-
-    async def close(self) -> None:
-        """Disconnect."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a shard's loop is made of; each is made anew whenever the loop starts over."""
-
-    transactions: Callable[[int], Transactions]
-    layout: Callable[[], Awaitable[Layout]]
-    store: Callable[[int], Awaitable[Stored]]
-    inputs: Callable[[Sequence[Source]], Inputs]
-    engine: Callable[[State], Engine]
 
 
 class ShardLoop:
@@ -187,17 +91,21 @@ class ShardLoop:
         stack.push_async_callback(transactions.close)
         await transactions.start()
         stored, layout = await parts.store(shard), await parts.layout()
-        if stored.layout is not None:
-            check_layout(stored.layout, layout)
-        engine = parts.engine(stored.state)
         if not (sources := layout.sources(shard)):
             raise ShardError(
                 f"no partition belongs to shard {shard}: topics.shard_count is more than the partitions"
             )
-        check_orphans(engine.offsets, sources, layout.topics)
-        inputs = parts.inputs(sources)
+        engine, inputs = parts.engine(stored.state), parts.inputs(sources)
         stack.push_async_callback(inputs.close)
-        await inputs.open(engine.offsets)
+        try:
+            if stored.layout is not None:
+                check_layout(stored.layout, layout)
+            check_orphans(engine.offsets, sources, layout.topics)
+            await inputs.open(engine.offsets)
+        except Gap as gap:
+            alert = gap_alert(gap, engine.status().clock_ms)
+            await transactions.commit([message_of(alert, self._config.topics)])
+            raise
         self.view.state_bytes = {key: len(value) for key, value in stored.state.entries.items()}
         log.info("shard runs", shard=shard, partitions=len(sources), entries=len(stored.state.entries))
         return Session(self.view, self._config, engine, inputs, transactions, layout, stored.layout != layout)
@@ -270,10 +178,7 @@ class Session:
         view.committed(self._committed_s - begun_s)
 
     def _outputs(self) -> list[Message]:
-        return [
-            Message(getattr(self._topics, event.topic.value), event.key.encode(), event.value, event.headers)
-            for event in self._told
-        ]
+        return [message_of(event, self._topics) for event in self._told]
 
     def _entries(self, changes: Mapping[str, bytes | None]) -> list[Message]:
         entries = dict(changes)
@@ -293,3 +198,8 @@ class Session:
         view = self._view
         view.counters, view.status = dict(self._engine.counters), self._engine.status()
         view.lag_records = self._inputs.lag_records()
+
+
+def message_of(event: OutputEvent, topics: Topics) -> Message:
+    """`event` on its way to its topic."""
+    return Message(getattr(topics, event.topic.value), event.key.encode(), event.value, event.headers)

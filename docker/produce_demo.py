@@ -16,13 +16,20 @@ from kafka import KafkaProducer
 
 from driftd.shells.recording import RecordingReader
 
+# One batch of a partition is on its way at a time: in small ones the short labels would overtake the long predictions.
+BATCH_BYTES = 1024 * 1024
+
 
 def produce(brokers: Sequence[str], per_second: float, records_max: int | None = None) -> dict[str, int]:
     """Send up to `records_max` records, no more than `per_second` (0: as fast as it goes); how many to each topic."""
     sent: Counter[str] = Counter()
     unconfirmed = []
     producer = KafkaProducer(
-        bootstrap_servers=list(brokers), acks="all", linger_ms=5, bootstrap_timeout_ms=10_000
+        bootstrap_servers=list(brokers),
+        acks="all",
+        linger_ms=5,
+        batch_size=BATCH_BYTES,
+        bootstrap_timeout_ms=10_000,
     )
     try:
         with as_file(files("driftd") / "demo" / "elec2.jsonl.gz") as path:

@@ -53,7 +53,9 @@ def broker_with(count: int, shape: Shape) -> Iterator[Broker]:
 def write_config(bootstrap: str, path: Path) -> Path:
     """The defaults, with one partition, at `bootstrap`."""
     path.write_text(
-        f'[kafka]\nbrokers = ["{bootstrap}"]\n[topics]\ninput_partitions = 1\n[http]\nenabled = false\n',
+        f'[kafka]\nbrokers = ["{bootstrap}"]\n[topics]\ninput_partitions = 1\n'
+        # the events are of 2023: the default retention would take them away while they are read
+        "retention_ms = 1000000000000\n[http]\nenabled = false\n",
         encoding="utf-8",
     )
     return path

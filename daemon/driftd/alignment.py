@@ -110,9 +110,13 @@ class Alignment:
 def runs_of(records: Iterable[Record]) -> list[Run]:
     """`records` as runs, in their order."""
     runs: list[Run] = []
+    topic, partition, first, last = None, -1, -1, -1
     for record in records:
-        if runs and runs[-1].source == (record.topic, record.partition):
-            runs[-1] = runs[-1]._replace(last=record.offset)
-        else:
-            runs.append(Run(record.source, record.offset, record.offset))
+        if record.partition != partition or record.topic != topic:
+            if topic is not None:
+                runs.append(Run(Source(topic, partition), first, last))
+            topic, partition, first = record.topic, record.partition, record.offset
+        last = record.offset
+    if topic is not None:
+        runs.append(Run(Source(topic, partition), first, last))
     return runs

@@ -179,7 +179,7 @@ def _builder(builder: Builder) -> Document:
         "counter": counter_to_json(builder.counter),
         "counts": array_to_json(builder.counts),
         "sums": array_to_json(builder.sums),
-        "history": array_to_json(np.array(builder.history, np.int64)),
+        "history": array_to_json(np.array(builder.history, builder.history_type)),
         "events": builder.events,
         "first_ms": builder.first_ms,
         "last_ms": builder.last_ms,
@@ -198,7 +198,7 @@ def _restore_builder(document: Document, stream: Stream) -> Builder:
     builder.low, builder.high = (np.array(floats_from_json(document[name])) for name in ("low", "high"))
     fill_counter(builder.counter, document["counter"])
     builder.counts, builder.sums = (integers_from_json(document[name]) for name in ("counts", "sums"))
-    builder.history = list(integers_from_json(document["history"]))
+    builder.history = list(integers_from_json(document["history"]).astype(builder.history_type))
     builder.events = document["events"]
     builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
     return builder

@@ -12,8 +12,11 @@ ShardError end it, and a Gap is told to subscribers before. Any other exception 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -41,6 +44,7 @@ from driftd.shard_view import Phase, ShardView
 FETCH_WAIT_MS = 200
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
 
 
@@ -53,6 +57,7 @@ class ShardLoop:
         self._config = config
         self._parts = parts
         self._stopping = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"shard {view.shard}")
 
     def stop(self) -> None:
         """End after the present round, with a last commit."""
@@ -108,7 +113,8 @@ class ShardLoop:
             raise
         self.view.state_bytes = {key: len(value) for key, value in stored.state.entries.items()}
         log.info("shard runs", shard=shard, partitions=len(sources), entries=len(stored.state.entries))
-        return Session(self.view, self._config, engine, inputs, transactions, layout, stored.layout != layout)
+        changed = stored.layout != layout
+        return Session(self.view, self._config, engine, inputs, transactions, layout, changed, self._thread)
 
     async def _pause(self) -> None:
         try:
@@ -129,6 +135,7 @@ class Session:
         transactions: Transactions,
         layout: Layout,
         layout_changed: bool,
+        thread: ThreadPoolExecutor,
     ) -> None:
         self._view = view
         self._kafka = config.kafka
@@ -138,6 +145,8 @@ class Session:
         self._transactions = transactions
         self._layout = layout
         self._layout_changed = layout_changed
+        # one thread and always the same: in a pool each thread's heap would keep a batch's worth of memory
+        self._thread = thread
         self._runs: list[Run] = []
         self._told: list[OutputEvent] = []
         self._committed_s = self._looked_s = time.monotonic()
@@ -149,8 +158,7 @@ class Session:
         records = await self._inputs.take(self._kafka.batch_records_max)
         self._more = len(records) == self._kafka.batch_records_max
         if records:
-            # in a thread: the worker's heartbeats and /livez go on meanwhile
-            outputs = await asyncio.to_thread(self._engine.apply, records)
+            outputs = await self._aside(self._engine.apply, records)
             self._told += outputs.events
             self._runs += runs_of(records)
             self._view.records.update(Counter(record.topic for record in records))
@@ -165,7 +173,7 @@ class Session:
         self._committed_s = begun_s = time.monotonic()
         if not self._runs:
             return
-        changes = await asyncio.to_thread(self._engine.changes)
+        changes = await self._aside(self._engine.changes)
         await self._transactions.commit([*self._outputs(), *self._entries(changes), *self._journal()])
         self._runs, self._layout_changed = [], False
         view = self._view
@@ -176,6 +184,10 @@ class Session:
         view.commits += 1
         self._committed_s = time.monotonic()
         view.committed(self._committed_s - begun_s)
+
+    async def _aside(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Let the engine work in its thread: the worker's heartbeats and /livez go on meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments))
 
     def _outputs(self) -> list[Message]:
         return [message_of(event, self._topics) for event in self._told]

@@ -73,7 +73,7 @@ def profile_of(files: Sequence[Path], model: str, events: int | None, config: Co
         return monitor.inputs.profile
     if monitor.inputs.builder is None:
         raise BadInput(
-            f"only {len(monitor.learner.events)} events of {model}; at least {learn} are needed to learn its signals"
+            f"only {len(monitor.learner)} events of {model}; at least {learn} are needed to learn its signals"
         )
     return monitor.inputs.builder.build(model, monitor.version)
 

@@ -263,6 +263,5 @@ def fill_join(join: Join, document: Mapping[str, Any], segments: Sequence[Segmen
         setattr(join, name, document[name])
     join.segments.extend(segments)
     for segment in segments:
-        for index, key in enumerate(segment.keys):
-            join.number_of_key[key] = segment.first + index
+        join.segment_of_key |= dict.fromkeys(segment.keys, segment)
     join.oldest_open = segments[0].first if segments else join.next_number

@@ -10,7 +10,8 @@ from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from sys import intern
+from itertools import repeat
+from sys import byteorder, intern
 from typing import TypeAlias
 
 from driftd.config import Labels
@@ -18,6 +19,8 @@ from driftd.reference.panes import Place
 
 SEGMENT_PREDICTIONS = 256
 """Predictions per segment: a segment is what a commit writes again when one of its predictions was joined."""
+
+KEY_BYTES = 8
 
 LabelValue: TypeAlias = str | bool | int | float
 PredictionValue: TypeAlias = str | bool | int | float | None
@@ -38,6 +41,14 @@ class Segment:
     predictions: list[PredictionValue] = field(default_factory=list)
     scores: list[bytes | None] = field(default_factory=list)
     joined: bytearray = field(default_factory=bytearray)
+
+    def index_of(self, key: int) -> int:
+        """The index of `key`, which is one of `keys`: searched for, because to remember it takes 32 bytes."""
+        keys, wanted = self.keys.tobytes(), key.to_bytes(KEY_BYTES, byteorder)
+        found = keys.find(wanted)
+        while found % KEY_BYTES:  # in the middle of two keys
+            found = keys.find(wanted, found + 1)
+        return found // KEY_BYTES
 
 
 def shared(prediction: PredictionValue) -> PredictionValue:
@@ -82,7 +93,7 @@ class Join:
     def __init__(self, settings: Labels) -> None:
         self.settings = settings
         self.segments: deque[Segment] = deque()
-        self.number_of_key: dict[int, int] = {}
+        self.segment_of_key: dict[int, Segment] = {}
         self.early: dict[int, EarlyLabel] = {}
         self.ready: list[Pair] = []
         self.sources: list[tuple[str, int]] = []
@@ -106,7 +117,7 @@ class Join:
         scores: bytes | None,
     ) -> bool:
         """Hold a prediction; False, and nothing held, where its id is held already."""
-        if key in self.number_of_key:
+        if key in self.segment_of_key:
             self.counts.predictions_repeated += 1
             return False
         number = self.next_number
@@ -122,11 +133,11 @@ class Join:
         segment.predictions.append(shared(prediction))
         segment.scores.append(scores)
         segment.joined.append(0)
-        self.number_of_key[key] = number
+        self.segment_of_key[key] = segment
         self.dirty.add(segment.first)
         self.clock_ms = max(self.clock_ms, at_ms)
         if self.early and (early := self.early.pop(key, None)) is not None:
-            self._join(number, early.label)
+            self._join(segment, key, early.label)
         return True
 
     def predict_all(
@@ -142,7 +153,7 @@ class Join:
 
         It does where an id is held already or comes twice, and where a label waits. `sources` are source indices.
         """
-        if self.early or len(set(keys)) != len(keys) or not self.number_of_key.keys().isdisjoint(keys):
+        if self.early or len(set(keys)) != len(keys) or not self.segment_of_key.keys().isdisjoint(keys):
             return False
         begin = 0
         while begin < len(keys):
@@ -158,8 +169,7 @@ class Join:
             segment.predictions += map(shared, predictions[begin:end])
             segment.scores += scores[begin:end]
             segment.joined += bytes(end - begin)
-            numbers = range(self.next_number, self.next_number + end - begin)
-            self.number_of_key.update(zip(keys[begin:end], numbers, strict=True))
+            self.segment_of_key.update(zip(keys[begin:end], repeat(segment), strict=False))
             self.next_number += end - begin
             self.dirty.add(segment.first)
             self.clock_ms = max(self.clock_ms, *at_ms[begin:end])
@@ -169,9 +179,9 @@ class Join:
     def label(self, key: int, label: LabelValue, at_ms: int) -> None:
         """Join a label with its prediction, or hold it until the prediction comes."""
         self.clock_ms = max(self.clock_ms, at_ms)
-        number = self.number_of_key.get(key)
-        if number is not None:
-            self._join(number, label)
+        segment = self.segment_of_key.get(key)
+        if segment is not None:
+            self._join(segment, key, label)
             return
         if key in self.early:
             self.counts.labels_repeated += 1
@@ -199,7 +209,7 @@ class Join:
     @property
     def waiting_predictions(self) -> int:
         """Predictions held, joined ones included until they are too old."""
-        return len(self.number_of_key)
+        return len(self.segment_of_key)
 
     def restart(self) -> None:
         """A new version: predictions of the old one and what became of them are let go, early labels are kept."""
@@ -207,14 +217,13 @@ class Join:
         self.dropped |= {segment.first for segment in self.segments}
         self.dirty.clear()
         self.segments.clear()
-        self.number_of_key.clear()
+        self.segment_of_key.clear()
         self.ready.clear()
         self.classes = ()
         self.oldest_open = self.next_number
 
-    def _join(self, number: int, label: LabelValue) -> None:
-        segment = self._segment_of(number)
-        index = number - segment.first
+    def _join(self, segment: Segment, key: int, label: LabelValue) -> None:
+        index = segment.index_of(key)
         if segment.joined[index]:
             self.counts.labels_repeated += 1
             return
@@ -225,7 +234,7 @@ class Join:
         place = Place(segment.at_ms[index], topic, partition, segment.offsets[index])
         scores = segment.scores[index]
         named = None if scores is None else dict(zip(self.classes, array("d", scores), strict=True))
-        pair = Pair(number, place, segment.predictions[index], named, label)
+        pair = Pair(segment.first + index, place, segment.predictions[index], named, label)
         heapq.heappush(self.ready, pair)
 
     def _segment_of(self, number: int) -> Segment:
@@ -255,7 +264,7 @@ class Join:
         ):
             segment = self.segments.popleft()
             for key in segment.keys:
-                del self.number_of_key[key]
+                del self.segment_of_key[key]
             self.counts.predictions_unlabelled_evicted += segment.joined.count(0)
             self.dirty.discard(segment.first)
             self.dropped.add(segment.first)

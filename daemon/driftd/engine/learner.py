@@ -1,9 +1,10 @@
 """The first events of a version, kept until its signals can be learned from them. Rule: bounded, whatever they hold.
 
-Of features only those are kept that can come to be watched, and events as JSON, in a fifth of the memory of objects:
-a hundred models that begin at once are many events.
+Of features only those are kept that can come to be watched, and events as compressed JSON, in a twentieth of the memory
+of objects: a hundred models that begin at once are many events.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -20,7 +21,7 @@ from driftd.engine.learning import learn_schema
 from driftd.reference.panes import Place, Places
 
 ENTRY_EVENTS: Final = 32
-"""Events per state entry: a commit writes only the last one again."""
+"""Events per state entry: a commit writes only the last one again. So many are compressed together, too."""
 _ROW: Final = msgspec.json.Decoder(PredictionRow)
 
 
@@ -31,7 +32,8 @@ class Learner:
         """For features that `features` selects, within `limits`."""
         self._features = features
         self._limits = limits
-        self.events: list[bytes] = []
+        self._packed: list[bytes] = []
+        self._latest: list[bytes] = []
         self.places: list[Place] = []
         self.watched: dict[str, None] = {}
         self.others: dict[str, None] = {}
@@ -45,12 +47,18 @@ class Learner:
             scores = row.scores and {name: p for name, p in row.scores.items() if self._is_class(name)}
             error = None if row.error is None else ""
             small = msgspec.structs.replace(row, features=kept, scores=scores, error=error, segment=None)
-            self.events.append(msgspec.json.encode(small))
+            self._keep(msgspec.json.encode(small))
         self.places += [places[i] for i in range(len(rows))]
 
     def rows(self) -> list[PredictionRow]:
         """The events as they came, as far as they were kept."""
-        return [_ROW.decode(event) for event in self.events]
+        return [
+            _ROW.decode(event) for begin in range(0, len(self), ENTRY_EVENTS) for event in self._entry(begin)
+        ]
+
+    def __len__(self) -> int:
+        """How many events are kept."""
+        return len(self._packed) * ENTRY_EVENTS + len(self._latest)
 
     def learn(self) -> tuple[Schema, PredictionColumns, list[PredictionRow]]:
         """The signals that the events show, and the events as columns and as rows."""
@@ -60,10 +68,10 @@ class Learner:
 
     def entries(self, stored: int) -> dict[str, dict[str, Any]]:
         """State entries by part: those that hold events beyond the first `stored`."""
-        begins = range(stored // ENTRY_EVENTS * ENTRY_EVENTS, len(self.events), ENTRY_EVENTS)
+        begins = range(stored // ENTRY_EVENTS * ENTRY_EVENTS, len(self), ENTRY_EVENTS)
         return {
             f"events.{begin}": {
-                "events": [msgspec.Raw(event) for event in self.events[begin : begin + ENTRY_EVENTS]],
+                "events": [msgspec.Raw(event) for event in self._entry(begin)],
                 "places": [place_to_json(place) for place in self.places[begin : begin + ENTRY_EVENTS]],
             }
             for begin in begins
@@ -73,7 +81,7 @@ class Learner:
         """What is known of the events as a whole, for the state."""
         names = {"watched": self.watched, "others": self.others, "classes": self.classes}
         return {
-            "count": len(self.events),
+            "count": len(self),
             "ignored": self.ignored,
             **{key: list(v) for key, v in names.items()},
         }
@@ -82,11 +90,27 @@ class Learner:
         """Put back what `head` and `entries` gave into a new learner."""
         for begin in range(0, head["count"], ENTRY_EVENTS):
             part = parts[f"events.{begin}"]
-            self.events += [msgspec.json.encode(event) for event in part["events"]]
+            for event in part["events"]:
+                self._keep(msgspec.json.encode(event))
             self.places += [place_from_json(place) for place in part["places"]]
         self.ignored = head["ignored"]
         for name in ("watched", "others", "classes"):
             setattr(self, name, dict.fromkeys(head[name]))
+
+    def _keep(self, event: bytes) -> None:
+        self._latest.append(event)
+        if len(self._latest) == ENTRY_EVENTS:
+            self._packed.append(
+                zlib.compress(b"\n".join(self._latest), 1)
+            )  # JSON as encoded here is one line
+            self._latest = []
+
+    def _entry(self, begin: int) -> list[bytes]:
+        """The events of the entry that begins with the event number `begin`."""
+        number = begin // ENTRY_EVENTS
+        if number < len(self._packed):
+            return zlib.decompress(self._packed[number]).split(b"\n")
+        return self._latest
 
     def _is_watched(self, name: str) -> bool:
         if name in self.watched:

@@ -186,7 +186,7 @@ class Monitor:
             return self._feed(arrivals, columns, labels, records)
         # still learning: up to the event that completes it, and then the rest as columns
         arrivals = arrivals_of_rows(predictions)
-        room = self.settings.reference.learn_events - len(self.learner.events)
+        room = self.settings.reference.learn_events - len(self.learner)
         taken = self._joined(arrivals, labels, records, room)
         kept = [predictions.rows[i] for i in taken.kept]
         positions = [arrivals.positions[i] for i in taken.kept]
@@ -205,7 +205,7 @@ class Monitor:
         labels: LabelColumns | None,
         records: Sequence[Record],
     ) -> list[tuple[int, Evaluation]]:
-        learn_events = self.settings.reference.learn_events - len(self.learner.events)
+        learn_events = self.settings.reference.learn_events - len(self.learner)
         learning = None if self.task is not None else learn_events
         taken = self._joined(arrivals, labels, records, learning)
         told = self._outcomes(taken, records)
@@ -239,7 +239,7 @@ class Monitor:
         """Keep the first rows; when they are enough, learn the signals from them and begin the reference."""
         learner = self.learner
         learner.add(rows, places)
-        if len(learner.events) < self.settings.reference.learn_events:
+        if len(learner) < self.settings.reference.learn_events:
             return
         self.schema, columns, learned = learner.learn()
         self.count("features_ignored", learner.ignored)

@@ -82,7 +82,7 @@ def _learning(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Docume
         gone = {f"events.{begin}": None for begin in range(0, memory.learned_events, ENTRY_EVENTS)}
         memory.learning, memory.learned_events = learner, 0
     entries = learner.entries(memory.learned_events)
-    memory.learned_events = len(learner.events)
+    memory.learned_events = len(learner)
     return {**gone, **entries}
 
 
@@ -100,7 +100,7 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.schema = None if head["schema"] is None else schema_from_json(head["schema"])
     monitor.task = None if head["task"] is None else Task(head["task"])
     monitor.learner.fill(head["learning"], parts)
-    memory.learning, memory.learned_events = monitor.learner, len(monitor.learner.events)
+    memory.learning, memory.learned_events = monitor.learner, len(monitor.learner)
     monitor.pairs = pairs_from_json(head["pairs"])
     for document in head["incidents"]:
         incident = incident_from_json(document)

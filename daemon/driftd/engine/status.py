@@ -34,7 +34,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
     """How the model of `monitor` is."""
     phase, missing = "watching", 0
     if monitor.schema is None:
-        phase, missing = "learning", monitor.settings.reference.reference_events - len(monitor.learner.events)
+        phase, missing = "learning", monitor.settings.reference.reference_events - len(monitor.learner)
     elif monitor.inputs.builder is not None:
         phase, missing = "reference", monitor.inputs.reference_events - monitor.inputs.builder.events
     request = monitor.retraining.current

@@ -16,6 +16,8 @@ from driftd.engine.join import Join, Pair, PredictionValue
 
 RUN_PREDICTIONS_MIN = 8
 """Predictions without a label in between that are worth being held at once."""
+SPARE_BITS = 4
+"""An integer of up to 60 bits takes 32 bytes of memory, a larger one 48."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,10 @@ def _take_run(join: Join, arrivals: Arrivals, begin: int, end: int, records: Seq
     """Hold the predictions from `begin` to before `end` at once; False where they must be taken one by one."""
     own = [records[position] for position in arrivals.positions[begin:end]]
     return join.predict_all(
-        [xxh3_64_intdigest(prediction_id.encode()) for prediction_id in arrivals.ids[begin:end]],
+        [
+            xxh3_64_intdigest(prediction_id.encode()) >> SPARE_BITS
+            for prediction_id in arrivals.ids[begin:end]
+        ],
         arrivals.at_ms[begin:end],
         [join.source_index((record.topic, record.partition)) for record in own],
         [record.offset for record in own],
@@ -160,5 +165,5 @@ def _take_prediction(
 
 
 def id_hash(prediction_id: str) -> int:
-    """The 64 bits by which the join knows an id; that any two of a million are alike has odds of 1 in 37 million."""
-    return xxh3_64_intdigest(prediction_id.encode())
+    """The 60 bits by which the join knows an id; that any two of a million are alike has odds of 1 in 2 million."""
+    return xxh3_64_intdigest(prediction_id.encode()) >> SPARE_BITS

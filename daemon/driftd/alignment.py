@@ -20,6 +20,8 @@ Key: TypeAlias = tuple[int, int]
 """(step of time, rank of the lane)"""
 
 BEFORE_ALL: Final = -(2**63)
+RECORD_BYTES: Final = 250
+"""What a record takes in memory besides its value, about."""
 
 
 class Run(NamedTuple):
@@ -48,6 +50,7 @@ class Lane:
     begin: int = 0
     step: int = BEFORE_ALL
     taken_step: int = BEFORE_ALL
+    bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.records) - self.begin
@@ -60,6 +63,15 @@ class Lane:
         self.steps += islice(accumulate(steps, max, initial=self.step), 1, None)
         self.step = self.steps[-1] if self.steps else self.step
         self.records += records
+        self.bytes += bytes_of(records)
+
+    def take(self, end: int) -> list[Record]:
+        """The records that wait, up to the index `end`; they are gone then."""
+        taken = self.records[self.begin : end]
+        self.taken_step = self.steps[end - 1]
+        self.begin = end
+        self.bytes -= bytes_of(taken)
+        return taken
 
     def key(self) -> Key:
         """The key of the next record; of an empty lane, that of the last one taken: its next cannot be before it."""
@@ -88,6 +100,11 @@ class Alignment:
         """How many records wait, by partition."""
         return {source: len(lane) for source, lane in self._lanes.items()}
 
+    @property
+    def waiting_bytes(self) -> Mapping[Source, int]:
+        """How much memory they take, by partition, about."""
+        return {source: lane.bytes for source, lane in self._lanes.items()}
+
     def take(self, records_max: int, behind: Collection[Source]) -> list[Record]:
         """The next records in order, at most `records_max`; empty partitions out of `behind` keep others back."""
         taken: list[Record] = []
@@ -99,12 +116,15 @@ class Alignment:
                 break
             end = first.end_before(lanes[1].key()) if len(lanes) > 1 else len(first.records)
             end = min(end, first.begin + records_max - len(taken))
-            taken += first.records[first.begin : end]
-            first.taken_step = first.steps[end - 1]
-            first.begin = end
+            taken += first.take(end)
             if not len(first) and first.source not in behind:
                 del lanes[0]
         return taken
+
+
+def bytes_of(records: Iterable[Record]) -> int:
+    """The memory that `records` take, about."""
+    return sum(RECORD_BYTES + len(record.value or b"") for record in records)
 
 
 def runs_of(records: Iterable[Record]) -> list[Run]:

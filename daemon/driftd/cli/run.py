@@ -74,12 +74,11 @@ def shard_parts(
 ) -> Parts:
     """What a shard's loop is made of, on a real cluster."""
     topics, instance = config.topics, config.kafka.instance
-    enough = 2 * config.kafka.batch_records_max
     return Parts(
         transactions=lambda shard: Transactions(kafka, f"{cluster_id}.{instance}.{shard}"),
         layout=lambda: asyncio.to_thread(read_layout, kafka, topics),
         store=lambda shard: read_store(kafka, topics.state, shard),
-        inputs=lambda sources: Inputs(kafka, source_order(sources, topics), config.kafka.align_ms, enough),
+        inputs=lambda sources: Inputs(kafka, source_order(sources, topics), config.kafka.align_ms),
         engine=lambda state: make_engine(config, state, references),
     )
 

@@ -1,6 +1,7 @@
 """A shard's input partitions. Rule: read committed, from where the state ends, and no offset is ever reset silently.
 
-What was fetched waits in an `Alignment`; partitions of which enough waits are paused. A partition is behind while
+What was fetched waits in an `Alignment`; a partition of which enough waits is paused until half of that is taken, for
+the client drops what it fetched ahead of a paused one. A partition is behind while
 it is known to hold more than was fetched, and holds others back then; a partition that gives nothing for
 `IDLE_AFTER_MS` although the brokers answer counts as idle.
 """
@@ -19,18 +20,19 @@ from driftd.shard import Layout, ShardError, StartOver, check_offsets
 
 IDLE_AFTER_MS = 10_000
 FETCH_BYTES_MAX = 2 * 1024 * 1024
+WAITING_BYTES_MAX = 64 * 1024 * 1024
+"""Of all partitions; each may hold its share, and a fetch more."""
 METADATA_AGE_MAX_MS = 30_000
 
 
 class Inputs:
     """The input partitions of one shard, in the order in which they take turns."""
 
-    def __init__(
-        self, settings: KafkaSettings, sources: Sequence[Source], align_ms: int, enough_records: int
-    ) -> None:
-        """For `sources`; a partition is paused while `enough_records` of it wait."""
+    def __init__(self, settings: KafkaSettings, sources: Sequence[Source], align_ms: int) -> None:
+        """For `sources`, in the order in which they take turns."""
         self._timeout_s = settings.request_timeout_ms / 1000
-        self._enough = enough_records
+        self._enough_bytes = max(WAITING_BYTES_MAX // len(sources), 2 * FETCH_BYTES_MAX)
+        self._paused: set[Source] = set()
         self._partitions = {source: TopicPartition(*source) for source in sources}
         self._alignment = Alignment(sources, align_ms)
         self._silent_since: dict[Source, int] = {}
@@ -57,13 +59,13 @@ class Inputs:
 
     async def fetch(self, wait_ms: int) -> None:
         """Let more records wait; for at most `wait_ms` where there are none. Raises ShardError, StartOver."""
-        waiting = self._alignment.waiting
-        for source, partition in self._partitions.items():
-            # a paused partition drops what the client has fetched ahead: cheap, and memory stays bounded
-            if waiting[source] >= self._enough:
-                self._consumer.pause(partition)
-            else:
-                self._consumer.resume(partition)
+        for source, waiting_bytes in self._alignment.waiting_bytes.items():
+            if waiting_bytes >= self._enough_bytes and source not in self._paused:
+                self._paused.add(source)
+                self._consumer.pause(self._partitions[source])
+            elif waiting_bytes <= self._enough_bytes // 2 and source in self._paused:
+                self._paused.discard(source)
+                self._consumer.resume(self._partitions[source])
         async with self._named("the input topics could not be read"):
             fetched = await self._consumer.getmany(timeout_ms=wait_ms)
         for partition, records in fetched.items():

@@ -56,22 +56,21 @@ class TopicReader:
                 auto_offset_reset="none",
                 max_partition_fetch_bytes=MESSAGE_BYTES_MAX,
             )
-            parts = {
-                Source(topic, number): TopicPartition(topic, number)
-                for topic in topics
-                for number in sorted(self._consumer.partitions_for_topic(topic) or ())
-            }
-            if missing := [name for name in topics if not any(source.topic == name for source in parts)]:
-                raise RecordingError(f"there is no topic {', '.join(missing)} at {self._addresses}")
-            self._partitions = parts
-            self._consumer.assign(list(parts.values()))
-            begins = self._consumer.beginning_offsets(list(parts.values()))
-            ends = self._consumer.end_offsets(list(parts.values()))
-            for partition in parts.values():
-                self._consumer.seek(partition, begins[partition])
-        self.begins = {source: int(begins[partition]) for source, partition in parts.items()}
-        self.ends = {source: int(ends[partition]) for source, partition in parts.items()}
-        self.waiting: dict[Source, deque[Record]] = {source: deque() for source in parts}
+        try:
+            self._partitions = self._find(topics)
+            parts = list(self._partitions.values())
+            with self._named():
+                self._consumer.assign(parts)
+                begins = self._consumer.beginning_offsets(parts)
+                ends = self._consumer.end_offsets(parts)
+                for partition in parts:
+                    self._consumer.seek(partition, begins[partition])
+        except BaseException:
+            self._consumer.close()
+            raise
+        self.begins = {source: int(begins[partition]) for source, partition in self._partitions.items()}
+        self.ends = {source: int(ends[partition]) for source, partition in self._partitions.items()}
+        self.waiting: dict[Source, deque[Record]] = {source: deque() for source in self._partitions}
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +117,17 @@ class TopicReader:
         """The offset of the record that `poll` would give next."""
         with self._named():
             return int(self._consumer.position(self._partitions[source]))
+
+    def _find(self, topics: Sequence[str]) -> dict[Source, TopicPartition]:
+        with self._named():
+            found = {
+                Source(topic, number): TopicPartition(topic, number)
+                for topic in topics
+                for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+            }
+        if missing := [name for name in topics if not any(source.topic == name for source in found)]:
+            raise RecordingError(f"there is no topic {', '.join(missing)} at {self._addresses}")
+        return found
 
     def _positions(self) -> list[int]:
         return [self._consumer.position(partition) for partition in self._partitions.values()]

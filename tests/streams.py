@@ -14,9 +14,10 @@ SMALL = """
 [defaults.reference]
 learn_events = 20
 reference_events = 120
+independent_events_min = 0
 [defaults.panes]
 events = 10
-window_panes = 4
+window_events = 40
 [defaults.labels]
 reference_events = 60
 reorder_max = 5

@@ -11,7 +11,8 @@ from driftd.decode.batch import INVALID
 from driftd.decode.schema import Schema, Signal, SignalType
 from driftd.detectors.base import Chance, Effect, Finding, OptionValue
 from driftd.detectors.distances import OPTIONS, DistanceDetector, chi_square_limit, distances
-from driftd.reference.build import Builder, start
+from driftd.reference.build import Builder
+from driftd.reference.cut import start
 from driftd.reference.layout import COARSE
 from driftd.reference.panes import Columns, Pane, PaneCounter, Place, PlaceList
 from driftd.reference.profile import Profile
@@ -34,7 +35,7 @@ def places(count: int, first: int = 0) -> PlaceList:
 def profile_of(numbers: Values, names: Names | None = None) -> Profile:
     """The profile of these events; without names all have the level x."""
     events = columns(numbers, names or ["x"] * len(numbers))
-    builder = Builder(start(SCHEMA, events.numbers), 50, PANE_EVENTS)
+    builder = Builder(start(SCHEMA, events), 50, PANE_EVENTS)
     builder.add(events, places(len(numbers)))
     return builder.build("m", "1")
 
@@ -64,7 +65,7 @@ def detector(
 def found(
     profile: Profile, numbers: Values, names: Names | None = None, **options: OptionValue
 ) -> list[Finding]:
-    return detector(profile, options=options).update(panes_of(profile, numbers, names))
+    return detector(profile, options=options).compare(panes_of(profile, numbers, names))
 
 
 def effects(findings: Sequence[Finding]) -> list[tuple[str, Effect]]:
@@ -123,7 +124,7 @@ def test_nothing_is_found_while_nothing_changes() -> None:
     watch = detector(profile)
     names = [random.Random(i).choice("xyz") for i in range(10_000)]
     panes = panes_of(profile, spread(3, 10_000), names)
-    assert [effects(watch.update(panes[end - 8 : end])) for end in range(8, len(panes))] == [[]] * (
+    assert [effects(watch.compare(panes[end - 8 : end])) for end in range(8, len(panes))] == [[]] * (
         len(panes) - 8
     )
 
@@ -131,7 +132,7 @@ def test_nothing_is_found_while_nothing_changes() -> None:
 def test_a_shift_is_found_with_the_pane_in_which_it_began_as_its_onset() -> None:
     profile = profile_of(spread(4, 1000))
     panes = panes_of(profile, spread(5, 5 * PANE_EVENTS) + spread(6, 3 * PANE_EVENTS, 2.0), first=5000)
-    (finding,) = detector(profile).update(panes)
+    (finding,) = detector(profile).compare(panes)
     assert (finding.signal, finding.effect, finding.detector) == (NUMBER, Effect.SHIFT, "distance")
     assert finding.onset == panes[5].first
     assert finding.onset.offset == 5100
@@ -143,7 +144,7 @@ def test_an_onset_stays_while_the_finding_lasts_also_over_a_restart() -> None:
     panes = panes_of(profile, spread(5, 5 * PANE_EVENTS) + spread(6, 30 * PANE_EVENTS, 2.0))
     watch = detector(profile)
     for end in range(8, len(panes)):
-        (finding,) = watch.update(panes[end - 8 : end])
+        (finding,) = watch.compare(panes[end - 8 : end])
         assert finding.onset == panes[5].first
         state = json.loads(json.dumps(watch.state()))
         watch = DistanceDetector(profile, (0, 1), {}, Chance(1000.0, 1.0), state)
@@ -152,22 +153,22 @@ def test_an_onset_stays_while_the_finding_lasts_also_over_a_restart() -> None:
 def test_an_onset_is_forgotten_when_the_finding_is_over() -> None:
     profile = profile_of(spread(4, 1000))
     watch = detector(profile)
-    assert watch.update(panes_of(profile, spread(6, 160, 2.0)))
-    assert watch.update(panes_of(profile, spread(7, 160))) == []
+    assert watch.compare(panes_of(profile, spread(6, 160, 2.0)))
+    assert watch.compare(panes_of(profile, spread(7, 160))) == []
     assert watch.state() == {"onsets": []}
 
 
 def test_one_pane_is_not_enough_to_say_anything() -> None:
     profile = profile_of(spread(4, 1000))
     assert found(profile, spread(6, PANE_EVENTS, 50.0)) == []
-    assert detector(profile).update([]) == []
+    assert detector(profile).compare([]) == []
 
 
 def test_signals_that_are_not_watched_are_silent() -> None:
     profile = profile_of(spread(4, 1000))
     panes = panes_of(profile, spread(6, 160, 2.0))
-    assert detector(profile, (1,)).update(panes) == []
-    assert effects(detector(profile, (0,)).update(panes)) == [(NUMBER, Effect.SHIFT)]
+    assert detector(profile, (1,)).compare(panes) == []
+    assert effects(detector(profile, (0,)).compare(panes)) == [(NUMBER, Effect.SHIFT)]
 
 
 @pytest.mark.parametrize("constant", [0.0, 5.0, -1e-9, 1e140])
@@ -236,7 +237,7 @@ def test_where_levels_are_unbounded_an_unseen_one_says_nothing() -> None:
     counts[1, COARSE.below] = PANE_EVENTS
     place = Place(0, "predictions", 0, 0)
     panes = [Pane(place, place, PANE_EVENTS, counts, np.zeros(2, np.int64))] * 2
-    assert (LEVEL, Effect.UNSEEN) not in effects(detector(profile).update(panes))
+    assert (LEVEL, Effect.UNSEEN) not in effects(detector(profile).compare(panes))
 
 
 def test_numbers_far_out_of_the_range_are_outside_and_no_shift_as_well() -> None:
@@ -273,7 +274,7 @@ def test_a_smaller_budget_of_false_alarms_asks_for_more_evidence() -> None:
     strengths = []
     for false_alarms in (100.0, 1.0, 0.01):
         watch = DistanceDetector(profile, (0,), {}, Chance(1000.0, false_alarms))
-        strengths.append(max((finding.strength for finding in watch.update(panes)), default=0.0))
+        strengths.append(max((finding.strength for finding in watch.compare(panes)), default=0.0))
     assert strengths == sorted(strengths, reverse=True)
     assert strengths[0] > strengths[-1]
 

@@ -23,9 +23,10 @@ SETTINGS = """
 [defaults.reference]
 learn_events = 50
 reference_events = 400
+independent_events_min = 0
 [defaults.panes]
 events = 20
-window_panes = 4
+window_events = 40
 """
 
 POISON = {

@@ -13,7 +13,8 @@ from driftd.decode.columns import INVALID
 from driftd.decode.schema import Schema, Signal, SignalType
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.bins import bin_numbers, fine_edges
-from driftd.reference.build import Builder, start
+from driftd.reference.build import Builder
+from driftd.reference.cut import start
 from driftd.reference.document import decode_profile, encode_profile, profile_hash
 from driftd.reference.figures import reference_summary
 from driftd.reference.layout import COARSE, FINE
@@ -39,7 +40,7 @@ def places(count: int, first: int = 0) -> RecordPlaces:
 
 
 def profile_of(numbers: NDArray[np.float64], pane_events: int = 8) -> Profile:
-    builder = Builder(start(ONE_NUMBER, numbers[None]), 10, pane_events)
+    builder = Builder(start(ONE_NUMBER, Columns(numbers[None], [])), 10, pane_events)
     builder.add(Columns(numbers[None], []), places(numbers.size))
     return builder.build("m", "1")
 
@@ -55,7 +56,7 @@ def mixed(count: int, seed: int = 1) -> Columns:
 
 
 def builder_of(columns: Columns) -> Builder:
-    return Builder(start(MIXED, columns.numbers), 10, 8)
+    return Builder(start(MIXED, columns), 10, 8)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=200))
@@ -114,7 +115,7 @@ def test_panes_do_not_show_how_their_events_were_cut(count: int, pane: int, cuts
 
 def test_two_halves_merge_to_the_counts_of_the_whole() -> None:
     columns = mixed(600)
-    cut = start(MIXED, columns.numbers)
+    cut = start(MIXED, columns)
     halves = []
     for begin, end in ((0, 300), (300, 600)):
         builder = Builder(cut, 10, 8)

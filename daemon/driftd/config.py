@@ -87,13 +87,18 @@ def settings_problems(location: tuple[str | int, ...], settings: ModelSettings) 
                 f"{reference.reference_events} must be more than learn_events ({reference.learn_events}).",
             )
         )
-    window_events = panes.events * panes.window_panes
-    if reference.reference_events < window_events:
+    if reference.reference_events < panes.window_events:
         problems.append(
             Problem(
                 (*location, "reference", "reference_events"),
-                f"{reference.reference_events} events are fewer than the {window_events} of one window"
-                f" (panes.events {panes.events} * panes.window_panes {panes.window_panes}).",
+                f"{reference.reference_events} events are fewer than the {panes.window_events}"
+                " of one window (panes.window_events).",
+            )
+        )
+    if panes.events == 1:
+        problems.append(
+            Problem(
+                (*location, "panes", "events"), "1 event is no pane; 0 chooses by traffic, or 2 and more."
             )
         )
     return problems

@@ -40,6 +40,11 @@ def whole(default: int, low: int, high: int, unit: str, description: str) -> Any
     return Field(default, ge=low, le=high, description=description, json_schema_extra={"unit": unit})
 
 
+def whole_or_none(low: int, high: int, unit: str, description: str) -> Any:
+    """An integer option from `low` to `high`, in `unit`, that is off unless it is given."""
+    return Field(None, ge=low, le=high, description=description, json_schema_extra={"unit": unit})
+
+
 def number(default: float, above: float, high: float, unit: str, description: str) -> Any:
     """A number option greater than `above`, at most `high`, in `unit`."""
     return Field(default, gt=above, le=high, description=description, json_schema_extra={"unit": unit})

@@ -18,6 +18,7 @@ from driftd.config_fields import (
     several,
     show,
     whole,
+    whole_or_none,
 )
 from driftd.config_tables import DAY_MS, SPAN_MAX_MS, Name
 from driftd.suggestion import suggestion
@@ -51,23 +52,50 @@ class Reference(Table):
         "events",
         "First events of a version that make its reference, the learned ones included.",
     )
+    reference_events_max: int = whole(
+        50_000,
+        2,
+        100_000_000,
+        "events",
+        "A reference that tells too little grows, by doubling, up to so many; what is not judged then never is.",
+    )
+    independent_events_min: int = whole(
+        250,
+        0,
+        1_000_000,
+        "events",
+        "What a reference must be worth: its events by how much more they scatter than independent ones.",
+    )
+    cycle: Literal["none", "day", "week"] = option(
+        "week",
+        "What signals may follow in UTC: hours that the reference has not seen are judged with more caution.",
+    )
     file: Name | None = option(
         None, "A reference made by `driftd reference build`, used instead of learning one."
     )
 
 
 class Panes(Table):
-    """How the stream is cut: shorter panes see changes sooner, wider windows see smaller ones."""
+    """How the stream is cut: shorter panes see changes sooner, longer ones take less time to compute."""
 
-    events: int = whole(128, 2, 1_000_000, "events", "Events in one pane.")
-    window_panes: int = whole(8, 1, 10_000, "panes", "Panes that are compared with the reference at a time.")
+    events: int = whole(
+        0, 0, 1_000_000, "events", "Events in one pane; 0: about a second of traffic, 16 to 256 events."
+    )
+    window_events: int = whole(
+        1_024, 2, 10_000_000, "events", "Latest events that figures and the detector `distance` look at."
+    )
 
 
 class Budget(Table):
     """How often a model may cry wolf, over all of its signals together."""
 
     false_alarms: int = whole(1, 1, 1_000_000, "false alarms", "False alarms expected in `per_days` at most.")
-    per_days: float = number(30.0, 0.0, 36_500.0, "days", "The days that `false_alarms` is counted over.")
+    per_days: float = number(
+        30.0, 0.0, 36_500.0, "days", "The days, of event time, that `false_alarms` is counted over."
+    )
+    per_events: int | None = whole_or_none(
+        1, 10**15, "events", "Events that `false_alarms` is counted over, instead of days."
+    )
 
 
 class DetectorSettings(Table):
@@ -132,12 +160,8 @@ def _right_value(value: object, default: OptionValue, low: float | None, high: f
 
 
 def default_detectors() -> tuple[DetectorSettings, ...]:
-    """The distance to the reference on all signals, and ADWIN on what labels tell."""
-    return (
-        DetectorSettings(name="distance"),
-        # River's own 0.002 raises many more alarms on errors that come in clusters, as they do
-        DetectorSettings.model_validate({"name": "adwin", "signals": ("error", "loss"), "delta": 1e-5}),
-    )
+    """Evidence, on all signals and on what labels tell."""
+    return (DetectorSettings(name="evidence"),)
 
 
 class Labels(Table):
@@ -185,10 +209,10 @@ class Incidents(Table):
         2, 1, 10_000, "panes", "Panes in a row that must speak for a change before anybody is told."
     )
     keep_open_panes: int = whole(
-        8, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
+        64, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
     )
     update_panes: int = whole(
-        32,
+        256,
         1,
         1_000_000,
         "panes",
@@ -204,7 +228,7 @@ class Retraining(Table):
         DAY_MS, 0, SPAN_MAX_MS, "milliseconds", "Time between two requests for one model, at least."
     )
     lasting_drift_panes: int = whole(
-        16,
+        128,
         1,
         1_000_000,
         "panes",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from driftd.cli.config_file import find_config, read_config
 from driftd.cli.output import Format, note, say, say_json, table
-from driftd.config import Config, ModelSettings
+from driftd.config import Budget, Config, ModelSettings
 from driftd.errors import EXIT_OK, EXIT_WARNINGS
 
 
@@ -110,14 +110,18 @@ def _summary(config: Config) -> str:
     )
 
 
+def _span(budget: Budget) -> str:
+    return f"{budget.per_days:g} days" if budget.per_events is None else f"{budget.per_events} events"
+
+
 def _row(name: str, settings: ModelSettings) -> tuple[str, ...]:
     reference, panes, budget = settings.reference, settings.panes, settings.budget
     return (
         name,
         reference.file or f"{reference.reference_events} events",
-        f"{panes.events} events",
-        f"{panes.window_panes} panes",
-        f"{budget.false_alarms} in {budget.per_days:g} days",
+        f"{panes.events} events" if panes.events else "by traffic",
+        f"{panes.window_events} events",
+        f"{budget.false_alarms} in {_span(budget)}",
         ", ".join(detector.name for detector in settings.detectors) or "none",
         f"{settings.labels.join_window_ms / 3_600_000:g} h",
         "yes" if settings.retraining.enabled else "no",

@@ -59,7 +59,9 @@ def profile_of(files: Sequence[Path], model: str, events: int | None, config: Co
     if wanted <= learn:
         raise BadInput(f"--events should be more than the {learn} that reference.learn_events takes")
     settings = config.for_model(model)
-    reference = settings.reference.model_copy(update={"reference_events": wanted, "file": None})
+    reference = settings.reference.model_copy(
+        update={"reference_events": wanted, "reference_events_max": wanted, "file": None}
+    )
     counting = settings.model_copy(update={"reference": reference})
     engine = Engine(Config(topics=config.topics, limits=config.limits, defaults=counting))
     for path in files:

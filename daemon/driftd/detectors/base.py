@@ -69,10 +69,19 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """The false-alarm budget as a detector needs it: at most `false_alarms` in `looks` panes."""
+    """The false-alarm budget as a detector needs it: at most `false_alarms` in `looks` panes.
+
+    That is in `span`, which is milliseconds of event time if `by_time`, else events. A pane holds `pane_events` and in
+    the reference took `pane_ms`. Where a reference is worth less than `independent_events_min`, nothing is judged.
+    """
 
     looks: float
     false_alarms: float
+    span: float = 1e6
+    by_time: bool = False
+    pane_events: int = 1
+    pane_ms: float = 1.0
+    independent_events_min: float = 0.0
 
 
 class ValueDetector(Protocol):
@@ -111,7 +120,8 @@ class Finding:
 
     `strength` is how many times the detector's own limit was reached (>= 1), `share` the share of events
     that the effect touches, `onset` where the change began as far as the detector can tell, `recent_mean` the mean
-    since then where it is known apart from the panes.
+    since then where it is known apart from the panes. `weighed`: the detector has weighed its evidence over many
+    events, so its word needs no holding.
     """
 
     signal: str
@@ -121,13 +131,17 @@ class Finding:
     share: float
     onset: Place
     recent_mean: float | None = None
+    weighed: bool = False
 
 
 class PaneDetector(Protocol):
     """Watches all signals of a model at once, pane by pane."""
 
-    def update(self, window: Sequence[Pane]) -> list[Finding]:
-        """What the newest pane, the last of `window` (oldest first, bounded), leads to say."""
+    def update(self, panes: Sequence[Pane], windows: Sequence[Sequence[Pane]]) -> list[list[Finding]]:
+        """What each of `panes` leads to say, in order.
+
+        For each there is its window: the panes up to it, merged to a bounded number, oldest first.
+        """
         ...
 
     def state(self) -> DetectorState:

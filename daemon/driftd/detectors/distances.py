@@ -71,8 +71,12 @@ class DistanceDetector:
         self.chi_square = np.array([chi_square_limit(int(k), self.p_value) for k in freedom])
         self.reference_missing = profile.coarse_counts[:, COARSE.missing]
 
-    def update(self, window: Sequence[Pane]) -> list[Finding]:
-        """Findings of the window's panes together, strongest first; none while the window holds one pane."""
+    def update(self, panes: Sequence[Pane], windows: Sequence[Sequence[Pane]]) -> list[list[Finding]]:
+        """Findings of each window's panes together, strongest first; none while a window holds one pane."""
+        return [self.compare(window) for window in windows[: len(panes)]]
+
+    def compare(self, window: Sequence[Pane]) -> list[Finding]:
+        """Findings of the panes of `window` together, strongest first; none while it holds one pane."""
         if len(window) < 2:
             return []
         strengths, shares = self._strengths(merged(window))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from driftd.detectors import distances, river_drift
+from driftd.detectors import distances, evidence, river_drift
 from driftd.detectors.base import (
     Chance,
     DetectorState,
@@ -38,6 +38,9 @@ class DetectorSpec:
 
 
 DETECTORS: Mapping[str, DetectorSpec] = {
+    evidence.NAME: DetectorSpec(
+        evidence.NAME, Family.PANES, evidence.OPTIONS, build_panes=evidence.EvidenceDetector
+    ),
     distances.NAME: DetectorSpec(
         distances.NAME, Family.PANES, distances.OPTIONS, build_panes=distances.DistanceDetector
     ),

@@ -184,8 +184,8 @@ class Incidents:
             incident.take(finding, severity_of(kind, finding, lost))
         incident.move(Cause.FINDING)
         incident.quiet_panes = 0
-        # a value detector has weighed its evidence over many events, so its word needs no holding
-        incident.held_panes += 1 if evaluation.pane_done else self.settings.hold_panes
+        weighed = any(finding.weighed for finding in findings)
+        incident.held_panes += self.settings.hold_panes if weighed else 1
         if incident.phase is Phase.SUSPECTED:
             if incident.held_panes < self.settings.hold_panes:
                 return []

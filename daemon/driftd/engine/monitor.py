@@ -31,7 +31,7 @@ from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
-from driftd.reference.build import start
+from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
 from driftd.reference.profile import Profile
 
@@ -245,8 +245,10 @@ class Monitor:
         self.count("features_ignored", learner.ignored)
         self.task = learn_task(learned, self.settings.labels.task)
         self.join.classes = self._score_classes()
-        self.inputs.start(start(self.schema, columns.numbers))
-        self.inputs.add(Columns(columns.numbers, columns.categories), PlaceList(learner.places))
+        watched = Columns(columns.numbers, columns.categories)
+        learned_from = PlaceList(learner.places)
+        self.inputs.start(start(self.schema, watched), learned_from)
+        self.inputs.add(watched, learned_from)
         self.learner = Learner(self.settings.features, self.limits)
 
     def _outcomes(self, taken: Taken, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
@@ -259,8 +261,9 @@ class Monitor:
             if len(pairs) < self.outcome_learn_events:
                 self.pairs = pairs
                 return []
-            first = columns_of(pairs[: self.outcome_learn_events], self.task)
-            self.outcomes.start(start(SCHEMAS[self.task], first.numbers))
+            begin = pairs[: self.outcome_learn_events]
+            cut = start(SCHEMAS[self.task], columns_of(begin, self.task))
+            self.outcomes.start(cut, PlaceList([pair.place for pair in begin]))
         places = PlaceList([pair.place for pair in pairs])
         told: list[tuple[int, Evaluation]] = []
         for evaluation in self.outcomes.add(columns_of(pairs, self.task), places):

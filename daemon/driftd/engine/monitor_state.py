@@ -33,8 +33,16 @@ from driftd.engine.monitor import Monitor
 from driftd.engine.stream import Stream
 from driftd.engine.watchers import watchers_for
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
-from driftd.reference.build import Builder, Cut, LevelCounter
-from driftd.reference.document import profile_from_json, profile_to_json, schema_from_json, schema_to_json
+from driftd.reference.build import Builder, LevelCounter
+from driftd.reference.cut import Cut
+from driftd.reference.document import (
+    history_from_json,
+    history_to_json,
+    profile_from_json,
+    profile_to_json,
+    schema_from_json,
+    schema_to_json,
+)  # fmt: skip
 
 Document = dict[str, Any]
 
@@ -121,7 +129,7 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
             memory.references[f"reference.{stream.name.value}"] = stream.profile
         if stream.watchers is not None:
             monitor.count("detectors_begun_anew", stream.watchers.begun_anew)
-        monitor.teller.see(stream.name, tuple(stream.window), stream.unseen)
+        monitor.teller.see(stream.name, stream.window.taken(), stream.unseen)
 
 
 def _head(monitor: Monitor) -> Document:
@@ -146,9 +154,10 @@ def _head(monitor: Monitor) -> Document:
 
 
 def _stream(stream: Stream) -> Document:
-    document: Document = {"unseen": stream.unseen, "window": panes_to_json(list(stream.window))}
+    document: Document = {"unseen": stream.unseen, "window": panes_to_json(stream.window.panes)}
     if stream.builder is not None:
         document["builder"] = _builder(stream.builder)
+        document["reference_events"] = stream.reference_events
     if stream.counter is not None and stream.watchers is not None:
         document["counter"] = counter_to_json(stream.counter)
         document["detectors"] = stream.watchers.state()
@@ -159,27 +168,36 @@ def _fill_stream(stream: Stream, document: Document, reference: Document | None)
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
     if "builder" in document:
         stream.builder = _restore_builder(document["builder"], stream)
+        stream.reference_events = document["reference_events"]
     if reference is not None:
         stream.watch(profile_from_json(reference))
         if stream.profile is not None and stream.counter is not None:
-            stream.watchers = watchers_for(stream.profile, stream.settings, document["detectors"])
+            stream.watchers = watchers_for(
+                stream.profile, stream.settings, stream.counter.pane_events, document["detectors"]
+            )
             fill_counter(stream.counter, document["counter"])
-    stream.window.extend(panes_from_json(document["window"]))
+    stream.window.panes = panes_from_json(document["window"])
 
 
 def _builder(builder: Builder) -> Document:
     return {
         "schema": schema_to_json(builder.cut.schema),
+        "coarse_of_fine": array_to_json(builder.cut.coarse_of_fine),
         "edges": array_to_json(builder.cut.edges),
         "center": array_to_json(builder.cut.center),
         "quantum": array_to_json(builder.cut.quantum),
         "levels": [[s, list(c.code_of_level), c.unbounded] for s, c in builder.levels.items()],
         "low": array_to_json(builder.low),
         "high": array_to_json(builder.high),
+        "pane_events": builder.counter.pane_events,
         "counter": counter_to_json(builder.counter),
         "counts": array_to_json(builder.counts),
         "sums": array_to_json(builder.sums),
-        "history": array_to_json(np.array(builder.history, builder.history_type)),
+        "history": history_to_json(builder.history.history()),
+        "block_panes": builder.history.block_panes,
+        "pending": array_to_json(builder.history.pending),
+        "pending_panes": builder.history.pending_panes,
+        "pending_at_ms": builder.history.pending_at_ms,
         "events": builder.events,
         "first_ms": builder.first_ms,
         "last_ms": builder.last_ms,
@@ -189,16 +207,22 @@ def _builder(builder: Builder) -> Document:
 def _restore_builder(document: Document, stream: Stream) -> Builder:
     cut = Cut(
         schema_from_json(document["schema"]),
-        *(floats_from_json(document[name]) for name in ("edges", "center", "quantum")),
+        floats_from_json(document["edges"]),
+        integers_from_json(document["coarse_of_fine"]),
+        floats_from_json(document["center"]),
+        floats_from_json(document["quantum"]),
     )
-    builder = Builder(cut, stream.levels_max, stream.settings.panes.events)
+    builder = stream.builder_for(cut, document["pane_events"])
     for s, names, unbounded in document["levels"]:
         codes = {name: code for code, name in enumerate(names)}
         builder.levels[s] = LevelCounter(stream.levels_max, codes, unbounded)
     builder.low, builder.high = (np.array(floats_from_json(document[name])) for name in ("low", "high"))
     fill_counter(builder.counter, document["counter"])
     builder.counts, builder.sums = (integers_from_json(document[name]) for name in ("counts", "sums"))
-    builder.history = list(integers_from_json(document["history"]).astype(builder.history_type))
+    history, kept = history_from_json(document["history"]), builder.history
+    kept.blocks, kept.at_ms = list(history.counts), history.at_ms.tolist()
+    kept.block_panes, kept.pending = document["block_panes"], integers_from_json(document["pending"])
+    kept.pending_panes, kept.pending_at_ms = document["pending_panes"], document["pending_at_ms"]
     builder.events = document["events"]
     builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
     return builder

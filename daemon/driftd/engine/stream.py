@@ -5,7 +5,7 @@ Rule: a stream only measures. It first counts a reference, then compares; what i
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,8 +16,12 @@ from driftd.decode.batch import INVALID
 from driftd.detectors.base import Finding
 from driftd.engine.kinds import LOSS_SIGNALS
 from driftd.engine.watchers import Watchers, watchers_for
-from driftd.reference.build import Builder, Cut
+from driftd.engine.window import Window, events_and_mean, losses_above, onset_before, pane_events_for
+from driftd.reference.build import Builder
+from driftd.reference.cut import Cut
+from driftd.reference.cycle import Cycle
 from driftd.reference.layout import COARSE
+from driftd.reference.null import events_missing
 from driftd.reference.panes import Columns, Pane, PaneCounter, Place, Places
 from driftd.reference.profile import Profile
 
@@ -40,8 +44,8 @@ class StreamName(StrEnum):
 class Evaluation:
     """What a stream has to say at one event.
 
-    `index` is that event's index among those just added, `window` the complete panes that the findings rest
-    on, oldest first. `pane_done`: a pane has just been completed, so that its silence counts too. `elevated`:
+    `index` is that event's index among those just added, `window` the latest complete panes, merged to a few, oldest
+    first. `pane_done`: a pane has just been completed, so that its silence counts too. `elevated`:
     error or loss is above the reference, found or not, so a loss of performance is not over. `unseen`: names of
     levels that the reference did not have, by signal.
     """
@@ -76,31 +80,53 @@ class Stream:
         self.profile: Profile | None = None
         self.counter: PaneCounter | None = None
         self.watchers: Watchers | None = None
-        self.window: deque[Pane] = deque(maxlen=settings.panes.window_panes)
+        self.window = Window(settings.panes.window_events)
         self.unseen: Mapping[str, tuple[str, ...]] = {}
 
-    def start(self, cut: Cut) -> None:
-        """Begin to count the reference with the bins of `cut`."""
-        self.builder = Builder(cut, self.levels_max, self.settings.panes.events)
+    def start(self, cut: Cut, learned: Places) -> None:
+        """Begin to count the reference with the bins of `cut`, which were learned from events at `learned`."""
+        self.builder = self.builder_for(cut, self.settings.panes.events or pane_events_for(learned.at_ms))
+
+    def builder_for(self, cut: Cut, pane_events: int) -> Builder:
+        """A builder of this stream's reference, which has counted nothing yet."""
+        return Builder(cut, self.levels_max, pane_events, Cycle(self.settings.reference.cycle))
 
     def watch(self, profile: Profile) -> None:
         """Compare with `profile` from the next event on."""
         self.builder, self.profile = None, profile
-        self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, self.settings.panes.events)
-        self.watchers = watchers_for(profile, self.settings)
+        pane_events = self.settings.panes.events or profile.pane_events
+        self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)
+        self.watchers = watchers_for(profile, self.settings, pane_events)
 
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
         """Take n events; what the detectors say of them, in order of the events."""
         if self.builder is None:
             return self._compare(columns, places, 0)
-        room = self.reference_events - self.builder.events
-        self.builder.add(columns.slice(0, room), places.slice(0, room))
-        if self.builder.events < self.reference_events:
+        taken = 0
+        while taken < len(places):
+            room = self.reference_events - self.builder.events
+            self.builder.add(columns.slice(taken, taken + room), places.slice(taken, taken + room))
+            if self.builder.events < self.reference_events:
+                return []
+            taken += room
+            if self._is_enough(self.builder):
+                break
+        if taken >= len(places):
             return []
-        self.watch(self.builder.build(self.model, self.version))
-        if len(places) <= room:
-            return []
-        return self._compare(columns.slice(room, len(places)), places.slice(room, len(places)), room)
+        return self._compare(columns.slice(taken, len(places)), places.slice(taken, len(places)), taken)
+
+    def _is_enough(self, builder: Builder) -> bool:
+        """Whether the reference tells enough, or cannot grow; then it is watched by. If not, it is to grow."""
+        profile = builder.build(self.model, self.version)
+        most = max(self.settings.reference.reference_events_max, self.reference_events)
+        missing = events_missing(profile, self.settings.reference.independent_events_min)
+        if missing and builder.events < most:
+            # the next look when what is missing may be there; a cycle may show earlier than that
+            soon, late = builder.events * 5 // 4, builder.events * 2
+            self.reference_events = min(max(builder.events + missing, soon), late, most)
+            return False
+        self.watch(profile)
+        return True
 
     def _compare(self, columns: Columns, places: Places, shift: int) -> list[Evaluation]:
         if self.profile is None or self.counter is None or self.watchers is None:
@@ -130,35 +156,42 @@ class Stream:
         if self.watchers is None or self.counter is None:
             return evaluations
         waiting, unheard = deque(detections), deque(news)
-        unfinished = (len(places) - 1 + self.settings.panes.events - self.counter.events, None)
-        for end, pane in [*panes, unfinished]:
+        unfinished = (len(places) - 1 + self.counter.pane_events - self.counter.events, None)
+        window = self.window.taken()
+        windows = [self.window.add(pane) for _, pane in panes]
+        found = self.watchers.panes([pane for _, pane in panes], windows)
+        for number, (end, pane) in enumerate([*panes, unfinished]):
             while waiting and waiting[0][0] <= end:
                 index, finding, length = waiting.popleft()
                 self._hear(unheard, index)
                 first = (pane.first if pane is not None else self.counter.first) or places[index]
-                onset = self._onset(length, self.settings.panes.events - (end - index), first)
-                if self._is_trouble(finding, onset):
-                    found = [replace(finding, onset=onset)]
-                    evaluations.append(self._evaluation(shift + index, places[index], found))
+                onset = onset_before(window, length, self.counter.pane_events - (end - index), first)
+                if self._is_trouble(finding, onset, window):
+                    trouble = [replace(finding, onset=onset)]
+                    evaluations.append(self._evaluation(shift + index, places[index], trouble, window))
             self._hear(unheard, end)
             if pane is not None:
-                self.window.append(pane)
-                evaluations.append(self._pane_evaluation(shift + end, pane))
+                window = windows[number]
+                evaluations.append(self._pane_evaluation(shift + end, pane, found[number], window))
         return evaluations
 
-    def _evaluation(self, index: int, place: Place, findings: Sequence[Finding]) -> Evaluation:
-        return Evaluation(self.name, index, place, tuple(findings), False, tuple(self.window), self.unseen)
+    def _evaluation(
+        self, index: int, place: Place, findings: Sequence[Finding], window: tuple[Pane, ...]
+    ) -> Evaluation:
+        return Evaluation(self.name, index, place, tuple(findings), False, window, self.unseen)
 
-    def _pane_evaluation(self, index: int, pane: Pane) -> Evaluation:
-        above = self._losses_above(self.window)
-        findings = [
-            finding
-            for finding in (self.watchers.panes(tuple(self.window)) if self.watchers else ())
-            # a smaller loss is a change, but no trouble
-            if finding.signal not in LOSS_SIGNALS or above.get(finding.signal, 0.0) > 0
-        ]
+    def _pane_evaluation(
+        self, index: int, pane: Pane, found: Sequence[Finding], window: tuple[Pane, ...]
+    ) -> Evaluation:
+        above: dict[str, float] = {}
+        if self.profile is not None and self.name is StreamName.OUTCOMES:
+            above = losses_above(self.profile, window)
+        # a smaller loss is a change, but no trouble
+        findings = [f for f in found if f.signal not in LOSS_SIGNALS or above.get(f.signal, 0.0) > 0]
         elevated = any(deviations > ELEVATED_FROM for deviations in above.values())
-        return replace(self._evaluation(index, pane.last, findings), pane_done=True, elevated=elevated)
+        return replace(
+            self._evaluation(index, pane.last, findings, window), pane_done=True, elevated=elevated
+        )
 
     def _hear(self, unheard: deque[tuple[int, str, str]], until: int) -> None:
         """Note the names of unseen levels that came up to the event `until`."""
@@ -168,44 +201,16 @@ class Stream:
             if name not in names and len(names) < UNSEEN_NAMES_MAX:
                 self.unseen = {**self.unseen, signal: (*names, name)}
 
-    def _losses_above(self, window: Collection[Pane]) -> dict[str, float]:
-        """By how many standard errors the mean of error and loss in the window lies above the reference's."""
-        profile = self.profile
-        above: dict[str, float] = {}
-        if profile is None or self.name is not StreamName.OUTCOMES:
-            return above
-        for s, signal in enumerate(profile.schema.signals):
-            if signal.name in LOSS_SIGNALS:
-                scale = profile.scale(s)
-                events, mean = _events_and_mean(profile, s, window)
-                if events:
-                    noise = profile.inflation[s] * (1 / events + 1 / profile.events)
-                    above[signal.name] = (mean - scale.mean) / (scale.deviation * float(noise) ** 0.5)
-        return above
-
-    def _is_trouble(self, finding: Finding, onset: Place) -> bool:
+    def _is_trouble(self, finding: Finding, onset: Place, window: Sequence[Pane]) -> bool:
         """Whether a value detector's finding is one: a loss that is smaller than the reference's since then is none."""
         if self.profile is None or finding.signal not in LOSS_SIGNALS:
             return True
         names = [signal.name for signal in self.profile.schema.signals]
         s = names.index(finding.signal)
-        since = [pane for pane in self.window if pane.first.at_ms >= onset.at_ms]
-        events, mean = _events_and_mean(self.profile, s, since)
+        since = [pane for pane in window if pane.first.at_ms >= onset.at_ms]
+        events, mean = events_and_mean(self.profile, s, since)
         now = mean if events else finding.recent_mean
         return now is not None and now > self.profile.scale(s).mean
-
-    def _onset(self, length: int, in_pane: int, first: Place) -> Place:
-        """Where the pane begins in which the last `length` events began, as far as the window reaches back.
-
-        `in_pane` of them are in the pane at hand, which began at `first`. To the pane and not to the event:
-        where panes begin is known whatever way the events came.
-        """
-        before = length - in_pane
-        for pane in reversed(self.window):
-            if before <= 0:
-                break
-            first, before = pane.first, before - pane.events
-        return first
 
     def _category_bins(
         self, signal: int, values: Sequence[object], news: list[tuple[int, str, str]]
@@ -226,15 +231,3 @@ class Stream:
             first = [str(value)[:100] for value in values]
             news += [(first.index(level), name, level) for level in list(new)[:UNSEEN_NAMES_MAX]]
         return bins
-
-
-def _events_and_mean(profile: Profile, signal: int, panes: Iterable[Pane]) -> tuple[int, float]:
-    """How many values of `signal` the `panes` hold, and their mean; 0 of none."""
-    events = total = 0
-    for pane in panes:
-        counts = pane.counts[signal]
-        events += int(counts[: COARSE.above + 1].sum() - counts[COARSE.missing])
-        total += int(pane.sums[signal])
-    if not events:
-        return 0, 0.0
-    return events, float(profile.center[signal] + profile.quantum[signal] * (total / events))

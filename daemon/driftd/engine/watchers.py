@@ -30,6 +30,9 @@ LOOKS_WITHOUT_TIME = 1e6
 """Panes per budget assumed where the reference has no duration to learn the rate of events from."""
 
 
+STREAMS = 2
+"""Inputs and outcomes of a model."""
+
 NOWHERE = Place(0, "", 0, 0)
 """Stands for an onset that the stream has still to work out."""
 
@@ -58,7 +61,7 @@ class ValueWatch:
         found: list[tuple[int, Finding, int]] = []
         for detection in detections:
             mean = _mean_until(known, shift + detection.index, detection.length)
-            finding = Finding(self.signal, Effect.SHIFT, self.name, 1.0, 1.0, NOWHERE, mean)
+            finding = Finding(self.signal, Effect.SHIFT, self.name, 1.0, 1.0, NOWHERE, mean, weighed=True)
             found.append((detection.index, finding, detection.length))
         return found
 
@@ -82,9 +85,13 @@ class Watchers:
         self._values = values
         self.begun_anew = begun_anew
 
-    def panes(self, window: Sequence[Pane]) -> list[Finding]:
-        """What the pane detectors say of the newest pane, strongest first."""
-        return [finding for detector in self._panes.values() for finding in detector.update(window)]
+    def panes(self, panes: Sequence[Pane], windows: Sequence[Sequence[Pane]]) -> list[list[Finding]]:
+        """What the pane detectors say of each of `panes`, whose windows are `windows`."""
+        found: list[list[Finding]] = [[] for _ in panes]
+        for detector in self._panes.values():
+            for number, findings in enumerate(detector.update(panes, windows)):
+                found[number] += findings
+        return found
 
     def values(self, numbers: NDArray[np.float64]) -> list[tuple[int, Finding, int]]:
         """What the value detectors find in `numbers` (rows, n): (index, finding, length), by index."""
@@ -105,7 +112,7 @@ class Watchers:
 
 
 def watchers_for(
-    profile: Profile, settings: ModelSettings, states: Mapping[str, Any] | None = None
+    profile: Profile, settings: ModelSettings, pane_events: int, states: Mapping[str, Any] | None = None
 ) -> Watchers:
     """The detectors of `settings` that suit the signals of `profile`, going on from `states` where given.
 
@@ -121,7 +128,7 @@ def watchers_for(
         if spec.family is Family.PANES and spec.build_panes is not None and signals:
             key = f"{place}:{wanted.name}"
             panes[key] = spec.build_panes(
-                profile, signals, wanted.options, chance(profile, settings), stored.get(key)
+                profile, signals, wanted.options, chance(profile, settings, pane_events), stored.get(key)
             )
         elif spec.build_values is not None:
             rows = {int(s): row for row, s in enumerate(profile.number_rows)}
@@ -141,13 +148,33 @@ def watchers_for(
     return Watchers(panes, values, begun_anew)
 
 
-def chance(profile: Profile, settings: ModelSettings) -> Chance:
-    """The budget in panes, by the rate at which the reference's events came."""
+def chance(profile: Profile, settings: ModelSettings, pane_events: int) -> Chance:
+    """The budget of a stream, by the rate at which the reference's events came.
+
+    A model's two streams share its budget, so each has half of it.
+    """
+    budget = settings.budget
     duration_ms = profile.last_ms - profile.first_ms
-    if duration_ms <= 0:
-        return Chance(LOOKS_WITHOUT_TIME, settings.budget.false_alarms)
-    panes_per_ms = profile.events / profile.pane_events / duration_ms
-    return Chance(panes_per_ms * settings.budget.per_days * DAY_MS, settings.budget.false_alarms)
+    pane_ms = max(duration_ms, 0) / max(profile.events, 1) * pane_events
+    by_time = budget.per_events is None and pane_ms > 0
+    if budget.per_events is not None:
+        span: float = budget.per_events
+        looks = span / pane_events
+    elif pane_ms > 0:
+        span = budget.per_days * DAY_MS
+        looks = span / pane_ms
+    else:
+        looks = LOOKS_WITHOUT_TIME
+        span = looks * pane_events
+    return Chance(
+        looks,
+        budget.false_alarms,
+        span * STREAMS,
+        by_time,
+        pane_events,
+        pane_ms,
+        settings.reference.independent_events_min,
+    )
 
 
 def _matching(profile: Profile, wanted: DetectorSettings) -> list[int]:

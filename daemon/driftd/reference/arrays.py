@@ -16,11 +16,12 @@ BYTES_MAX = 64 * 2**20
 """No array of driftd is larger; a stored size beyond it is damage, not data."""
 
 INTEGERS = ("|u1", "<u2", "<i4", "<i8")
+FLOATS = ("<f4", "<f8")
 
 
 def array_to_json(array: NDArray[Any]) -> dict[str, object]:
-    """`array` (float64 or any integers) as a JSON object with type, shape and data."""
-    stored = array.astype("<f8" if array.dtype.kind == "f" else _smallest(array))
+    """`array` (float32, float64 or any integers) as a JSON object with type, shape and data."""
+    stored = array.astype(array.dtype.newbyteorder("<") if array.dtype.kind == "f" else _smallest(array))
     raw = np.ascontiguousarray(stored).tobytes()
     document: dict[str, object] = {"type": stored.dtype.str, "shape": list(array.shape)}
     if len(raw) >= COMPRESS_FROM_BYTES:
@@ -55,8 +56,8 @@ def integers_from_json(document: Mapping[str, Any]) -> NDArray[np.int64]:
 def _from_json(document: Mapping[str, Any]) -> NDArray[Any]:
     try:
         kind = str(document["type"])
-        if kind not in (*INTEGERS, "<f8"):
-            raise ValueError(f"unknown array type {kind!r}; known are {', '.join((*INTEGERS, '<f8'))}")
+        if kind not in (*INTEGERS, *FLOATS):
+            raise ValueError(f"unknown array type {kind!r}; known are {', '.join((*INTEGERS, *FLOATS))}")
         if "zlib" in document:
             raw = zlib.decompressobj().decompress(base64.b64decode(document["zlib"]), BYTES_MAX)
         else:

@@ -14,6 +14,11 @@ from driftd.reference.layout import COARSE, FINE, Layout
 FEW_VALUES_MAX: Final = 31
 """A number with at most so many different values in the learning events gets a bin for each value."""
 
+FINE_SHARES: Final = np.concatenate(
+    [[0.002, 0.005, 0.01], np.linspace(0.02, 0.98, FINE.values - 7), [0.99, 0.995, 0.998]]
+)
+"""Where the fine bins are cut: evenly, but for the tails, so that the coarse bins can be finer there."""
+
 COARSE_SHARES: Final = np.array(
     [0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995]
 )
@@ -36,8 +41,7 @@ def fine_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
     elif different.size <= FEW_VALUES_MAX:
         edges = np.unique(np.concatenate([different, np.nextafter(different, np.inf)]))
     else:
-        shares = np.arange(1, FINE.values) / FINE.values
-        edges = np.unique(np.quantile(finite, shares, method="inverted_cdf"))
+        edges = np.unique(np.quantile(finite, FINE_SHARES, method="inverted_cdf"))
     return _padded(edges, FINE.values - 1)
 
 

@@ -5,15 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from driftd.decode.schema import Schema, Signal, SignalType
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
-from driftd.reference.profile import Levels, Profile
+from driftd.reference.cycle import Cycle
+from driftd.reference.history import History, small
+from driftd.reference.layout import COARSE
+from driftd.reference.profile import Levels, Null, Profile
+from driftd.reference.tilts import BETS
 
 FORMAT = "driftd-reference"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FLOATS = ("edges", "center", "quantum", "low", "high", "inflation", "missing_inflation")
-INTEGERS = ("counts", "sums")
+INTEGERS = ("coarse_of_fine", "counts", "sums")
 
 
 def schema_to_json(schema: Schema) -> dict[str, object]:
@@ -45,7 +50,41 @@ def profile_to_json(profile: Profile) -> dict[str, object]:
         "last_ms": profile.last_ms,
         "pane_events": profile.pane_events,
     }
-    return document | {name: array_to_json(getattr(profile, name)) for name in (*FLOATS, *INTEGERS)}
+    document |= {name: array_to_json(getattr(profile, name)) for name in (*FLOATS, *INTEGERS)}
+    document["cycle"] = profile.cycle.value
+    document["history"] = history_to_json(profile.history)
+    document["null"] = None if profile.null is None else _null_to_json(profile.null)
+    return document
+
+
+def history_to_json(history: History) -> dict[str, object]:
+    """`history` as an object."""
+    return {
+        "counts": array_to_json(history.counts),
+        "at_ms": array_to_json(history.at_ms),
+    }
+
+
+def history_from_json(document: Mapping[str, Any]) -> History:
+    """The history of `history_to_json`."""
+    counts = small(integers_from_json(document["counts"]))
+    return History(counts, integers_from_json(document["at_ms"]))
+
+
+def _null_to_json(null: Null) -> dict[str, object]:
+    return {
+        "scatter": array_to_json(null.scatter),
+        "cyclic": array_to_json(null.cyclic.astype(np.uint8)),
+        "gain": array_to_json(null.gain),
+    }
+
+
+def _null_from_json(document: Mapping[str, Any]) -> Null:
+    return Null(
+        floats_from_json(document["scatter"]),
+        integers_from_json(document["cyclic"]).astype(np.bool_),
+        floats_from_json(document["gain"]),
+    )
 
 
 def profile_from_json(document: Mapping[str, Any]) -> Profile:
@@ -70,6 +109,9 @@ def profile_from_json(document: Mapping[str, Any]) -> Profile:
             int(document["pane_events"]),
             **{name: floats_from_json(document[name]) for name in FLOATS},  # type: ignore[arg-type]
             **{name: integers_from_json(document[name]) for name in INTEGERS},  # type: ignore[arg-type]
+            history=history_from_json(document["history"]),
+            cycle=Cycle(document["cycle"]),
+            null=None if document["null"] is None else _null_from_json(document["null"]),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"no reference of driftd: {error!r} is missing or of another type") from error
@@ -79,11 +121,22 @@ def profile_from_json(document: Mapping[str, Any]) -> Profile:
 
 def _check_shapes(profile: Profile) -> None:
     signals = len(profile.schema.signals)
-    expected = {"edges": (signals, 63), "counts": (signals, 68)}
+    expected = {"edges": (signals, 63), "counts": (signals, 68), "coarse_of_fine": (signals, 68)}
     for name in (*FLOATS, *INTEGERS):
         shape = getattr(profile, name).shape
         if shape != expected.get(name, (signals,)):
             raise ValueError(f"{name} has shape {shape}; expected {expected.get(name, (signals,))}")
+    history, null = profile.history, profile.null
+    if history.counts.shape != (history.blocks, signals, COARSE.width):
+        raise ValueError(
+            f"history has shape {history.counts.shape}; expected ({history.blocks}, {signals}, 20)"
+        )
+    if null is not None and not (
+        null.scatter.shape == (signals, BETS)
+        and null.cyclic.shape == (signals,)
+        and null.gain.shape == (signals, 2)
+    ):
+        raise ValueError(f"null is not of {signals} signals and {BETS} bets")
     if len(profile.levels) != signals:
         raise ValueError(f"levels of {len(profile.levels)} signals; expected {signals}")
 

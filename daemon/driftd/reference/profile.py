@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from driftd.decode.schema import Schema, SignalType
 from driftd.detectors.base import Scale
-from driftd.reference.bins import allowed_range, bin_numbers, coarse_edges
-from driftd.reference.layout import COARSE, FINE, OTHER_COARSE, OTHER_FINE
+from driftd.reference.bins import allowed_range, bin_numbers
+from driftd.reference.cycle import Cycle
+from driftd.reference.history import History
+from driftd.reference.layout import COARSE, FINE, OTHER_FINE
 
 QUANTA_MAX = 2**40
 """Values farther than this many quanta from the centre are counted as so far: int64 sums cannot overflow."""
@@ -33,14 +35,28 @@ class Levels:
     unbounded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Null:
+    """How s signals wander while nothing is wrong (see `reference.null`).
+
+    `scatter` (s, 29) >= 1: how many events tell as much as one independent one, by bet; `cyclic` (s,): whether the
+    signal follows the cycle; `gain` (s, 2): what the learned bets win per event on the reference itself.
+    """
+
+    scatter: NDArray[np.float64]
+    cyclic: NDArray[np.bool_]
+    gain: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Profile:
     """Counts of the reference events of one model version, over s signals.
 
-    `edges` (s, 63) fine edges, `counts` (s, 68) int64 fine counts, `center`, `quantum`, `low`, `high` (s,)
-    float64 (low > high where no finite number was seen), `sums` (s,) int64 in quanta from the center,
-    `inflation` and `missing_inflation` (s,): how much more the counts of a window scatter than those of
-    independent events would, at least 1.
+    `coarse_of_fine` (s, 68) is the coarse bin of each fine bin, `edges` (s, 63) fine edges, `counts` (s, 68) int64 fine
+    counts, `center`, `quantum`, `low`, `high` (s,) float64 (low > high where no finite number was seen), `sums` (s,)
+    int64 in quanta from the center, `inflation` and `missing_inflation` (s,): how much more the counts of a window
+    scatter than those of independent events would, at least 1. `history` is how the counts came about, `cycle` what signals
+    may follow.
     """
 
     model: str
@@ -51,6 +67,7 @@ class Profile:
     first_ms: int
     last_ms: int
     pane_events: int
+    coarse_of_fine: NDArray[np.int64]
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
     center: NDArray[np.float64]
@@ -60,6 +77,9 @@ class Profile:
     high: NDArray[np.float64]
     inflation: NDArray[np.float64]
     missing_inflation: NDArray[np.float64]
+    history: History
+    cycle: Cycle
+    null: Null | None = None
 
     @cached_property
     def number_rows(self) -> NDArray[np.int64]:
@@ -73,34 +93,19 @@ class Profile:
 
     @cached_property
     def coarse_edges(self) -> NDArray[np.float64]:
-        """Edges of the coarse bins, (s, 15)."""
-        rows = [
-            coarse_edges(self.edges[s], self.counts[s, : FINE.values])
-            for s in range(len(self.schema.signals))
-        ]
-        return np.array(rows).reshape(len(rows), COARSE.values - 1)
-
-    @cached_property
-    def coarse_of_fine(self) -> NDArray[np.int64]:
-        """The coarse bin of each fine bin, (s, 68)."""
-        table = np.empty((len(self.schema.signals), FINE.width), np.int64)
+        """Edges of the coarse bins, (s, 15): those fine edges where another coarse bin begins."""
+        rows = np.full((len(self.schema.signals), COARSE.values - 1), np.inf)
         for s, levels in enumerate(self.levels):
             if levels is None:
-                # a fine bin starts at its lower edge; the first one lies below all edges
-                starts = np.concatenate([[-np.inf], self.edges[s]])
-                table[s, : FINE.values] = (starts[:, None] >= self.coarse_edges[s][None, :]).sum(axis=1)
-                table[s, : FINE.values][np.isinf(starts) & (starts > 0)] = 0
-            else:
-                frequent = np.argsort(-self.counts[s, :OTHER_FINE], kind="stable")[:OTHER_COARSE]
-                table[s, : FINE.values] = OTHER_COARSE
-                table[s, frequent] = np.arange(frequent.size)
-            table[s, FINE.values :] = np.arange(COARSE.values, COARSE.width)
-        return table
+                table = self.coarse_of_fine[s, : FINE.values]
+                cuts = self.edges[s][np.isfinite(self.edges[s]) & (np.diff(table) != 0)]
+                rows[s, : cuts.size] = cuts
+        return rows
 
     @cached_property
     def coarse_counts(self) -> NDArray[np.int64]:
         """The reference's counts in coarse bins, (s, 20)."""
-        counts: NDArray[np.int64] = to_coarse(self.counts[None], self.coarse_of_fine)[0]
+        counts: NDArray[np.int64] = to_coarse(self.counts, self.coarse_of_fine)
         return counts
 
     @cached_property
@@ -163,12 +168,18 @@ class Profile:
         return Scale(mean, _deviation(self.edges[signal], counts, mean, self.low[signal], self.high[signal]))
 
     def merge(self, other: "Profile") -> "Profile":
-        """The profile of both references' events. Raises ValueError where they were cut differently."""
+        """The counts of both references' events, what is learned from them left open: see `reference.null`.
+
+        Raises ValueError where they were cut differently.
+        """
         difference = self.difference(other)
         if difference:
             raise ValueError(f"the profiles cannot be merged: {difference}; build both with the same edges")
         return replace(
             self,
+            levels=tuple(
+                _longer(mine, theirs) for mine, theirs in zip(self.levels, other.levels, strict=True)
+            ),
             events=self.events + other.events,
             first_ms=min(self.first_ms, other.first_ms),
             last_ms=max(self.last_ms, other.last_ms),
@@ -176,8 +187,8 @@ class Profile:
             sums=self.sums + other.sums,
             low=np.minimum(self.low, other.low),
             high=np.maximum(self.high, other.high),
-            inflation=np.maximum(self.inflation, other.inflation),
-            missing_inflation=np.maximum(self.missing_inflation, other.missing_inflation),
+            history=self.history.join(other.history),
+            null=None,
         )
 
     def difference(self, other: "Profile") -> str:
@@ -187,14 +198,29 @@ class Profile:
         mine, theirs = self.schema.signals, other.schema.signals
         if mine != theirs:
             return f"their signals differ: {_names(set(mine) ^ set(theirs)) or 'another order'}"
-        if self.levels != other.levels:
+        if not all(_is_prefix(a, b) for a, b in zip(self.levels, other.levels, strict=True)):
             return "their categories have different levels"
         same = (
             np.array_equal(self.edges, other.edges)
+            and np.array_equal(self.coarse_of_fine, other.coarse_of_fine)
             and np.array_equal(self.center, other.center)
             and np.array_equal(self.quantum, other.quantum)
         )
         return "" if same else "their bins have different edges"
+
+
+def _is_prefix(mine: Levels | None, theirs: Levels | None) -> bool:
+    """Whether two references give the levels that they share the same codes."""
+    if mine is None or theirs is None:
+        return mine is theirs
+    return all(a == b for a, b in zip(mine.names, theirs.names, strict=False))
+
+
+def _longer(mine: Levels | None, theirs: Levels | None) -> Levels | None:
+    if mine is None or theirs is None:
+        return None
+    names = max(mine.names, theirs.names, key=len)
+    return Levels(names, mine.unbounded or theirs.unbounded)
 
 
 def number_rows(schema: Schema) -> NDArray[np.int64]:
@@ -220,11 +246,12 @@ def quanta(
 
 
 def to_coarse(counts: NDArray[np.int64], coarse_of_fine: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Fine counts (t, s, 68) summed into coarse bins: (t, s, 20)."""
-    coarse = np.zeros((*counts.shape[:2], COARSE.width), np.int64)
-    for s in range(counts.shape[1]):
-        np.add.at(coarse[:, s].T, coarse_of_fine[s], counts[:, s].T)
-    return coarse
+    """Fine counts (s, 68) summed into coarse bins: (s, 20)."""
+    signals = counts.shape[0]
+    cells = coarse_of_fine + (np.arange(signals) * COARSE.width)[:, None]
+    # sums of counts are whole and far below 2**53, so floats hold them exactly
+    flat = np.bincount(cells.ravel(), weights=counts.ravel(), minlength=signals * COARSE.width)
+    return flat.astype(np.int64).reshape(signals, COARSE.width)
 
 
 def _deviation(

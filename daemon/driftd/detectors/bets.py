@@ -1,0 +1,152 @@
+"""What evidence bets on, and what a bet costs while nothing is wrong. Rule: a price is no lower than the null's.
+
+A bet on a pane of n events wins sum(counts x slopes) - n x price, divided by the scatter of its signal. The price is
+the log of the mean of exp(slope) under the reference, raised by what is not known: by the error of a finite reference
+(Bernstein's bound, at two and a half standard errors), and in an hour that the reference has not seen by ALLOWANCE.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.reference.layout import COARSE
+from driftd.reference.null import (
+    all_probabilities,
+    bucket_counts,
+    bucket_probabilities,
+    fit,
+    is_number,
+    seen_buckets,
+)
+from driftd.reference.profile import Profile
+from driftd.reference.tilts import BETS, FIXED_BETS, GROUPS, LEARNED_BETS, SHIFTS, VALUE_BETS, Group, tilts_of
+
+ERRORS: Final = 2.5
+"""Standard errors by which a price is raised for the finite reference."""
+ALLOWANCE: Final = 0.5
+"""Deviations by which a signal may be shifted in an hour that the reference has not seen, without being suspect."""
+SPREAD_ALLOWANCES: Final = (0.8, 1.25)
+"""And the factors on its standard deviation."""
+RARE_ALLOWANCE: Final = 2.0
+"""And on the odds of missing values, and of levels."""
+
+NUMBER_WEIGHTS: Final = np.array(
+    [0.05] * (2 * len(SHIFTS)) + [0.04] * 4 + [0.03] * 4 + [0.02] * 2
+    + [0.02] * 4 + [0.01] * 2 + [0.01] + [0.035] * LEARNED_BETS
+)  # fmt: skip
+CATEGORY_WEIGHTS: Final = np.array(
+    [0.03] * 8 + [0.025] * 12 + [0.02] * 4 + [0.04, 0.02] + [0.01] + [0.1] * LEARNED_BETS
+)
+"""How much is put on each bet. A tenth more or less moves a delay by a per cent: what matters is that none is zero."""
+ONE_SIDED: Final = frozenset({"error", "loss", "failed"})
+"""Signals of which less is no trouble: no bets are wasted on it."""
+
+
+class Bets:
+    """The bets on the s signals of a profile."""
+
+    def __init__(self, profile: Profile, watched: NDArray[np.bool_], independent_events_min: float) -> None:
+        """Bet on the `watched` signals (s,), as far as the reference is worth `independent_events_min` events."""
+        self.profile = profile
+        null = profile.null if profile.null is not None else fit(profile)
+        self.scatter, self.cyclic, self.gain = null.scatter, null.cyclic, null.gain
+        self.number = is_number(profile)
+        self.probabilities = all_probabilities(profile)
+        events = np.full(self.number.size, float(max(profile.events, 1)))
+        self.tilts = tilts_of(self.probabilities, self.number, events / self.scatter[:, 0])
+        self.slopes = self.tilts.slopes
+        self.independent_events = events[:, None] / self.scatter
+        self.judged = self.independent_events >= independent_events_min
+        self.weights = self._weights(watched)
+        self._buckets = bucket_probabilities(profile, self.cyclic)
+        self._seen = seen_buckets(profile)
+        self._bucket_events = bucket_counts(profile).sum(axis=2) if self.cyclic.any() else None
+        self._prices: dict[int, NDArray[np.float64]] = {}
+
+    def _weights(self, watched: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The share of each bet in the evidence, (s, 29), 1 in all; 0 where nothing can be judged."""
+        weights = np.where(self.number[:, None], NUMBER_WEIGHTS, CATEGORY_WEIGHTS)
+        live = np.ones((self.number.size, BETS), np.bool_)
+        live[:, :FIXED_BETS] = np.abs(self.slopes).sum(axis=1) > 0
+        for s, signal in enumerate(self.profile.schema.signals):
+            if signal.name in ONE_SIDED:
+                live[s, len(SHIFTS) : 2 * len(SHIFTS)] = False
+        weights = weights * live
+        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+        weights *= self.judged & watched[:, None]
+        shares: NDArray[np.float64] = weights / max(int((weights.sum(axis=1) > 0).sum()), 1)
+        return shares
+
+    @property
+    def muted(self) -> NDArray[np.bool_]:
+        """Signals whose values cannot be judged by this reference, (s,)."""
+        return np.array(~self.judged[:, :VALUE_BETS].any(axis=1))
+
+    def expected(self, bucket: int) -> NDArray[np.float64]:
+        """Probabilities of the bins, (s, 20), in a bucket of the cycle."""
+        expected: NDArray[np.float64] = self._buckets[bucket]
+        return expected
+
+    def prices(self, bucket: int) -> NDArray[np.float64]:
+        """What the fixed bets cost per event, (s, 27), in a bucket of the cycle."""
+        key = bucket if self._bucket_events is not None else -int(self._seen[bucket])
+        prices = self._prices.get(key)
+        if prices is None:
+            prices = self._prices[key] = self._fixed_prices(bucket)
+        return prices
+
+    def _fixed_prices(self, bucket: int) -> NDArray[np.float64]:
+        p = self.expected(bucket)
+        steep = np.exp(self.slopes)
+        variance = np.maximum(
+            np.einsum("sk,skj->sj", p, steep**2) - np.einsum("sk,skj->sj", p, steep) ** 2, 0
+        )
+        independent = self.independent_events[:, :FIXED_BETS]
+        error = ERRORS**2 / independent
+        if self._bucket_events is not None:
+            in_bucket = np.maximum(self._bucket_events[bucket][:, None] / self.scatter[:, :FIXED_BETS], 1.0)
+            error = error + np.where(self.cyclic[:, None], 1 / in_bucket, 0.0)
+        steepest = np.where(p[:, :, None] > 0, steep, 0.0).max(axis=1)
+        bound = np.sqrt(variance * error) + ERRORS**2 / 2 * steepest / independent
+        mean = self._mean(p, self.slopes, bucket)
+        prices: NDArray[np.float64] = np.log(mean + bound)
+        return prices
+
+    def learned_prices(self, slopes: NDArray[np.float64], bucket: int) -> NDArray[np.float64]:
+        """What bets on learned `slopes` (s, 20, 2) cost per event, (s, 2), in a bucket of the cycle.
+
+        A learned tilt may have learned the reference's own error, which is worth the bins' freedom in it.
+        """
+        p = self.expected(bucket)
+        freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]
+        own_error = freedom / self.independent_events[:, FIXED_BETS:]
+        prices: NDArray[np.float64] = np.log(self._mean(p, slopes, bucket)) + own_error + self.gain
+        return prices
+
+    def _mean(self, p: NDArray[np.float64], slopes: NDArray[np.float64], bucket: int) -> NDArray[np.float64]:
+        """The mean of exp(slope), (s, j), under `p` (s, 20), or the worst that an unseen hour may make of it."""
+        steep = np.exp(slopes)
+        mean: NDArray[np.float64] = np.einsum("sk,skj->sj", p, steep)
+        if self._seen[bucket]:
+            return mean
+        for other in self._possible(p):
+            mean = np.maximum(mean, np.einsum("sk,skj->sj", other, steep))
+        # levels and missing values: the odds of what a bet is on, or against, may be other by a factor
+        half = np.log(RARE_ALLOWANCE) / 2
+        lean = np.exp(half * np.sign(slopes))
+        free = ~self.number[:, None] | (GROUPS[: slopes.shape[2]] != Group.VALUE)[None, :]
+        if slopes.shape[2] == LEARNED_BETS:
+            free = np.broadcast_to(~self.number[:, None], mean.shape)
+        leaning = np.einsum("sk,skj->sj", p, steep * lean) / np.einsum("sk,skj->sj", p, lean)
+        worst: NDArray[np.float64] = np.where(free, np.maximum(mean, leaning), mean)
+        return worst
+
+    def _possible(self, p: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """What an unseen hour may make of numbers."""
+        score = self.tilts.scores
+        square = np.minimum(self.tilts.directions[:, :, 1] * self.number[:, None], 8)
+        square[:, COARSE.values :] = 0.0
+        leans = [np.exp(sign * ALLOWANCE * score) for sign in (1, -1)]
+        leans += [np.exp((1 - 1 / factor**2) / 2 * square) for factor in SPREAD_ALLOWANCES]
+        return [p * lean / (p * lean).sum(axis=1, keepdims=True) for lean in leans]

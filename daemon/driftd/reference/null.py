@@ -1,0 +1,217 @@
+"""What a signal does while nothing is wrong: the null of all evidence. Rule: learned, and erring upwards.
+
+Three things are learned from the reference's history. `scatter`: how much less n events tell than n independent ones.
+`cyclic`: whether the signal follows the hour (of weekdays or weekends). `gain`: what the learned tilts would win by the
+signal's own wandering. Source of the bets: Shin, Ramdas and Rinaldo, "E-detectors", arXiv 2203.03532, tempered here.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.reference.cycle import Cycle, buckets_of, days_of
+from driftd.reference.history import History
+from driftd.reference.layout import COARSE
+from driftd.reference.learned import Learned, refresh_panes
+from driftd.reference.profile import PSEUDO_COUNT, Null, Profile
+from driftd.reference.scatter import inflation, missing_inflation, overdispersion
+from driftd.reference.tilts import (
+    BETS,
+    DIRECTION_GROUPS,
+    GROUPS,
+    VALUE_BETS,
+    Group,
+    Tilts,
+    tilts_of,
+)
+
+CYCLE_DAYS_MIN: Final = 2
+"""An hour seen on one day only says nothing of a cycle."""
+CYCLE_GAIN_MIN: Final = 1.25
+"""A signal follows the cycle where that explains so much of its scatter."""
+SHRINKAGE_EVENTS: Final = 30.0
+"""So many events of the whole reference are added to those of a bucket."""
+BUCKET_EVENTS_MIN: Final = 30
+"""A bucket with fewer events has not been seen."""
+MEAN_MAX: Final = 1.02
+"""The reference's own blocks may win so much by chance."""
+BLOCKS_FOR_MEANS: Final = 25
+RAISE: Final = 1.15
+SCATTER_MAX: Final = 1e9
+
+
+def with_null(profile: Profile) -> Profile:
+    """`profile` with all that is learned from its history."""
+    return replace(
+        profile,
+        inflation=inflation(profile.history, profile),
+        missing_inflation=missing_inflation(profile.history),
+        null=fit(profile),
+    )
+
+
+def fit(profile: Profile) -> Null:
+    """The null of `profile`; of a history that is too short to tell, that of independent events."""
+    history, signals = profile.history, len(profile.schema.signals)
+    if history.blocks < 2 or signals == 0:
+        return Null(np.ones((signals, BETS)), np.zeros(signals, np.bool_), np.zeros((signals, 2)))
+    p = all_probabilities(profile)
+    tilts = tilts_of(p, is_number(profile), np.full(signals, float(profile.events)))
+    constant = _scatter(history, p[None], np.zeros(history.blocks, np.int64), tilts)
+    every_bucket = bucket_probabilities(profile, np.ones(signals, np.bool_))
+    buckets = buckets_of(history.at_ms, profile.cycle)
+    cyclic = np.zeros(signals, np.bool_)
+    days = np.unique(days_of(history.at_ms)).size
+    if profile.cycle is not Cycle.NONE and days >= CYCLE_DAYS_MIN:
+        # what was fitted scatters less than what comes: one day more, in and out of the sample
+        by_cycle = _scatter(history, every_bucket, buckets, tilts) * (days + 1) / (days - 1)
+        cyclic = (by_cycle * CYCLE_GAIN_MIN)[:, :5].max(axis=1) < constant[:, :5].max(axis=1)
+        constant[cyclic] = by_cycle[cyclic]
+    expected = np.where(cyclic[:, None], every_bucket, p[None])
+    of_bets = _of_bets(constant)
+    scatter, gain = _raised(history, expected, buckets, tilts, of_bets)
+    return Null(np.minimum(scatter, SCATTER_MAX), cyclic, gain)
+
+
+def events_missing(profile: Profile, independent_events_min: float) -> int:
+    """How many more events the reference needs until it is worth so many independent ones, in every signal."""
+    if profile.null is None or not profile.schema.signals or not independent_events_min:
+        return 0
+    scatter = float(profile.null.scatter[:, :VALUE_BETS].min(axis=1).max())
+    return max(int(np.ceil(independent_events_min * scatter)) - profile.events, 0)
+
+
+def is_number(profile: Profile) -> NDArray[np.bool_]:
+    """Whether the bins of each signal have an order, (s,)."""
+    return np.array([levels is None for levels in profile.levels], np.bool_)
+
+
+def all_probabilities(profile: Profile) -> NDArray[np.float64]:
+    """Probability of each coarse bin, missing and invalid included, (s, 20)."""
+    counts = smoothed(profile)
+    shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def smoothed(profile: Profile) -> NDArray[np.float64]:
+    """The reference's counts with what every bin that can occur is given on top, (s, 20)."""
+    possible = profile.possible.copy()
+    possible[:, COARSE.missing] = possible[:, COARSE.invalid] = True
+    counts: NDArray[np.float64] = np.where(possible, profile.coarse_counts + PSEUDO_COUNT, 0.0)
+    counts[:, COARSE.below] += singletons(profile)
+    return counts
+
+
+def singletons(profile: Profile) -> NDArray[np.float64]:
+    """Of each category, the levels seen once: as many unseen ones are to come (Good and Turing), (s,)."""
+    single = np.zeros(len(profile.schema.signals))
+    for s, levels in enumerate(profile.levels):
+        if levels is not None and not levels.unbounded:
+            of_levels = profile.counts[s, : len(levels.names)][:63]
+            single[s] = int((of_levels == 1).sum()) + max(len(levels.names) - 63, 0)
+    return single
+
+
+def bucket_probabilities(profile: Profile, cyclic: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Probability of each coarse bin by bucket of the cycle, (h, s, 20); the same in all for what is not `cyclic`.
+
+    A weekend's hour that was never seen is taken to be like a weekday's.
+    """
+    p = all_probabilities(profile)
+    if profile.cycle is Cycle.NONE or not cyclic.any():
+        return np.broadcast_to(p, (profile.cycle.buckets, *p.shape)).copy()
+    counts = bucket_counts(profile)
+    hours = counts[:24].copy()
+    for begin in range(24, counts.shape[0], 24):
+        seen = counts[begin : begin + 24].sum(axis=2, keepdims=True) >= BUCKET_EVENTS_MIN
+        counts[begin : begin + 24] = np.where(seen, counts[begin : begin + 24], hours)
+    shares = (counts + SHRINKAGE_EVENTS * p) / (counts.sum(axis=2, keepdims=True) + SHRINKAGE_EVENTS)
+    return np.where(cyclic[None, :, None], shares, p[None])
+
+
+def bucket_counts(profile: Profile) -> NDArray[np.float64]:
+    """Counts of the history by bucket of the cycle, (h, s, 20)."""
+    history = profile.history
+    counts = np.zeros((profile.cycle.buckets, *history.counts.shape[1:]))
+    np.add.at(counts, buckets_of(history.at_ms, profile.cycle), history.counts.astype(np.float64))
+    return counts
+
+
+def seen_buckets(profile: Profile) -> NDArray[np.bool_]:
+    """Which buckets of the cycle the reference has seen, (h,)."""
+    if profile.cycle is Cycle.NONE:
+        return np.ones(1, np.bool_)
+    events = np.zeros(profile.cycle.buckets)
+    np.add.at(events, buckets_of(profile.history.at_ms, profile.cycle), profile.history.block_events)
+    return events >= BUCKET_EVENTS_MIN
+
+
+def _scatter(
+    history: History, p: NDArray[np.float64], buckets: NDArray[np.int64], tilts: Tilts
+) -> NDArray[np.float64]:
+    """Overdispersion of each direction, (s, 8), where `p` (h, s, 20) is expected."""
+    directions = tilts.directions
+    mean = np.einsum("hsk,skd->hsd", p, directions)
+    square = np.einsum("hsk,skd->hsd", p, directions**2)
+    variance = np.maximum(square - mean**2, 1e-9)
+    observed = np.matmul(history.counts.transpose(1, 0, 2).astype(np.float64), directions).transpose(1, 0, 2)
+    events = history.block_events
+    # a direction of what hardly ever happened has no scatter to speak of
+    rare = (variance * events * history.blocks).max(axis=0) < 1
+    deviations = (observed - events * mean[buckets]) / np.sqrt(events * variance[buckets])
+    return np.where(rare, 1.0, overdispersion(deviations))
+
+
+def _of_bets(of_directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scatter that each bet is tempered by, (s, 29): the worst direction of its group, which bounds all."""
+    groups = np.stack([of_directions[:, group == DIRECTION_GROUPS].max(axis=1) for group in Group], axis=1)
+    return groups[:, GROUPS]
+
+
+def _raised(
+    history: History,
+    p: NDArray[np.float64],
+    buckets: NDArray[np.int64],
+    tilts: Tilts,
+    scatter: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`scatter` (s, 29) raised until no bet wins on the reference, and the `gain` (s, 2) per event of learned tilts."""
+    counts = history.counts.transpose(1, 0, 2).astype(np.float64)
+    psi = np.log(np.einsum("hsk,skj->hsj", p, np.exp(tilts.slopes)))
+    fixed = np.matmul(counts, tilts.slopes).transpose(1, 0, 2) - history.block_events * psi[buckets]
+    learned = _learned_on(history, p, buckets)
+    mean = learned.mean(axis=0)
+    error = learned.std(axis=0) / np.sqrt(history.blocks)
+    gain = np.where(mean > 0, mean + 2 * error, 0.0) / history.block_events
+    wins = np.concatenate([fixed, learned - gain * history.block_events], axis=2)
+    scatter = scatter.copy()
+    for length in (1, 2, 4, 8):
+        whole = history.blocks // length
+        if whole < BLOCKS_FOR_MEANS:
+            break
+        sums = wins[: whole * length].reshape(whole, length, *wins.shape[1:]).sum(axis=1)
+        for _ in range(60):
+            bad = np.exp(np.minimum(sums / scatter, 50)).mean(axis=0) > MEAN_MAX
+            if not bad.any():
+                break
+            scatter = np.where(bad, scatter * RAISE, scatter)
+    return scatter, gain
+
+
+def _learned_on(history: History, p: NDArray[np.float64], buckets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the learned tilts win on each block of the reference, (t, s, 2)."""
+    signals = p.shape[1]
+    learned, events = Learned(signals), history.block_events
+    wins = np.zeros((history.blocks, signals, 2))
+    step = refresh_panes(events)
+    for begin in range(0, history.blocks, step):
+        chunk = slice(begin, min(begin + step, history.blocks))
+        expected = p[buckets[chunk]]
+        slopes = learned.slopes(expected[0])
+        counts = history.counts[chunk].astype(np.float64)
+        psi = np.log(np.einsum("tsk,skj->tsj", expected, np.exp(slopes)))
+        wins[chunk] = np.einsum("tsk,skj->tsj", counts, slopes) - events * psi
+        learned.add(counts.sum(axis=0), events * expected.sum(axis=0), events * counts.shape[0])
+    return wins

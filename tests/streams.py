@@ -15,6 +15,7 @@ SMALL = """
 learn_events = 20
 reference_events = 120
 independent_events_min = 0
+grow_days = 0
 [defaults.panes]
 events = 10
 window_events = 40

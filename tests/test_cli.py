@@ -162,7 +162,7 @@ def test_check_shows_what_holds_for_each_model(tmp_path: Path) -> None:
     (churn,) = [line for line in shown if line.startswith("churn ")]
     assert "64 events" in churn
     document = json.loads(run("check", "--format", "json", cwd=tmp_path).stdout)
-    assert document["models"]["churn"]["panes"] == {"events": 64, "window_panes": 8}
+    assert document["models"]["churn"]["panes"] == {"events": 64, "window_events": 1024}
 
 
 def test_version_tells_driftd_python_and_the_libraries() -> None:

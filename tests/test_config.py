@@ -64,7 +64,7 @@ WRONG = {
     "a number out of range": (
         "[defaults.budget]\nper_days = 0\n",
         "config.toml:2: defaults.budget.per_days: 0 should be a number of days above 0,"
-        " at most 36500 (The days that `false_alarms` is counted over).",
+        " at most 36500 (The days, of event time, that `false_alarms` is counted over).",
     ),
     "a budget of no false alarms": (
         "[defaults.budget]\nfalse_alarms = 0\n",
@@ -74,7 +74,7 @@ WRONG = {
     "nan": (
         "[defaults.budget]\nper_days = nan\n",
         "config.toml:2: defaults.budget.per_days: nan should be a number of days above 0,"
-        " at most 36500 (The days that `false_alarms` is counted over).",
+        " at most 36500 (The days, of event time, that `false_alarms` is counted over).",
     ),
     "a number of thousands of digits": (
         f"[http]\nport = 0x{'f' * 9000}\n",
@@ -133,9 +133,23 @@ WRONG = {
         "config.toml:3: models[0].reference.reference_events: 5000 must be more than learn_events (5000).",
     ),
     "a reference shorter than one window": (
-        "[defaults.panes]\nevents = 1000\n",
+        "[defaults.panes]\nwindow_events = 8000\n",
         "config.toml:1: defaults.reference.reference_events: 5000 events are fewer than the 8000"
-        " of one window (panes.events 1000 * panes.window_panes 8).",
+        " of one window (panes.window_events).",
+    ),
+    "a pane of one event": (
+        "[defaults.panes]\nevents = 1\n",
+        "config.toml:2: defaults.panes.events: 1 event is no pane; 0 chooses by traffic, or 2 and more.",
+    ),
+    "a budget of no events": (
+        "[defaults.budget]\nper_events = 0\n",
+        "config.toml:2: defaults.budget.per_events: 0 should be a whole number of events from 1 to"
+        " 1000000000000000 (Events that `false_alarms` is counted over, instead of days).",
+    ),
+    "a negative budget": (
+        "[defaults.budget]\nfalse_alarms = -1\n",
+        "config.toml:2: defaults.budget.false_alarms: -1 should be a whole number of false alarms from 1 to"
+        " 1000000 (False alarms expected in `per_days` at most).",
     ),
     "an unknown detector": (
         "[[defaults.detectors]]\nname = 'distance'\n[[defaults.detectors]]\nname = 'adwinn'\n",
@@ -259,7 +273,11 @@ def test_an_entry_changes_its_own_keys_and_no_others() -> None:
         """,
         "config.toml",
     )
-    assert config.for_model("a").budget.model_dump() == {"false_alarms": 2, "per_days": 90.0}
+    assert config.for_model("a").budget.model_dump() == {
+        "false_alarms": 2,
+        "per_days": 90.0,
+        "per_events": None,
+    }
     assert config.for_model("a").labels == config.defaults.labels
     assert config.for_model("b").budget.false_alarms == 1
 

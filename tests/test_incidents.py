@@ -1,5 +1,7 @@
 """An incident's life and a request's life: their tables, row by row."""
 
+from dataclasses import replace
+
 import pytest
 
 from driftd.config import Incidents as IncidentSettings
@@ -26,6 +28,10 @@ def finding(
     return Finding(
         signal, effect, "distance", more.get("strength", 2.0), more.get("share", 0.3), place(onset)
     )
+
+
+def weighed(signal: str) -> Finding:
+    return replace(finding(signal), weighed=True)
 
 
 def pane(
@@ -98,7 +104,7 @@ def test_signals_that_join_are_told_once_some_panes_have_passed() -> None:
 def test_drift_becomes_critical_when_performance_is_lost() -> None:
     incidents = Incidents("m", SETTINGS)
     causes(incidents, pane(1, finding()), pane(2, finding()))
-    changes = incidents.step(point(3, finding("error")))
+    changes = incidents.step(point(3, weighed("error")))
     assert [(c.incident.kind, c.cause, c.incident.severity) for c in changes] == [
         (Kind.PERFORMANCE, Cause.HELD, Severity.CRITICAL),
         (Kind.DATA_DRIFT, Cause.SEVERITY_RAISED, Severity.CRITICAL),
@@ -107,15 +113,15 @@ def test_drift_becomes_critical_when_performance_is_lost() -> None:
 
 def test_a_loss_stays_one_incident_whatever_the_inputs_do_meanwhile() -> None:
     incidents = Incidents("m", SETTINGS)
-    assert causes(incidents, point(1, finding("error"))) == ["held"]
+    assert causes(incidents, point(1, weighed("error"))) == ["held"]
     causes(incidents, pane(2, finding()), pane(3, finding()))
-    causes(incidents, point(4, finding("loss")))
+    causes(incidents, point(4, weighed("loss")))
     assert set(incidents.current) == {Kind.CONCEPT_DRIFT, Kind.DATA_DRIFT}
 
 
 def test_a_loss_is_not_over_while_the_error_is_elevated() -> None:
     incidents = Incidents("m", SETTINGS)
-    causes(incidents, point(1, finding("error")))
+    causes(incidents, point(1, weighed("error")))
     outcomes = StreamName.OUTCOMES
     assert causes(incidents, *(pane(n, stream=outcomes, elevated=True) for n in range(2, 20))) == []
     assert causes(incidents, *(pane(n, stream=outcomes) for n in range(20, 23))) == ["quiet"]
@@ -123,7 +129,7 @@ def test_a_loss_is_not_over_while_the_error_is_elevated() -> None:
 
 def test_the_silence_of_one_stream_says_nothing_about_the_other() -> None:
     incidents = Incidents("m", SETTINGS)
-    causes(incidents, point(1, finding("error")))
+    causes(incidents, point(1, weighed("error")))
     assert causes(incidents, *(pane(n) for n in range(2, 20))) == []
 
 
@@ -197,7 +203,7 @@ def test_what_has_ended_never_goes_on() -> None:
 
 def test_a_storm_of_incidents_makes_one_request() -> None:
     asks = retraining()
-    incidents = [an_incident(Kind.CONCEPT_DRIFT), an_incident(Kind.DATA_DRIFT, "d", open_panes=99)]
+    incidents = [an_incident(Kind.CONCEPT_DRIFT), an_incident(Kind.DATA_DRIFT, "d", open_panes=999)]
     first = asks.step(incidents, place(3), 3000)
     assert first is not None
     assert first.incident_ids == ("i", "d")

@@ -24,9 +24,12 @@ SETTINGS = """
 learn_events = 50
 reference_events = 400
 independent_events_min = 0
+grow_days = 0
 [defaults.panes]
 events = 20
 window_events = 40
+[defaults.incidents]
+keep_open_panes = 8
 """
 
 POISON = {
@@ -120,9 +123,9 @@ def clean(name: str) -> tuple[list[int], Any]:
     return CLEAN[name]
 
 
-def test_rivers_eight_and_the_distance_are_all_there_is() -> None:
+def test_rivers_eight_the_distance_and_evidence_are_all_there_is() -> None:
     assert len(VALUE_DETECTORS) == 8
-    assert set(DETECTORS) == {*VALUE_DETECTORS, "distance"}
+    assert set(DETECTORS) == {*VALUE_DETECTORS, "distance", "evidence"}
 
 
 @pytest.mark.parametrize("kind", POISON)

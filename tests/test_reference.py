@@ -155,7 +155,7 @@ def test_a_profile_survives_its_file_and_keeps_its_hash() -> None:
         (b"", "no reference of driftd"),
         (b"[]", "a JSON object is expected"),
         (b"{}", "format None"),
-        (b'{"format": "driftd-reference", "format_version": 1}', "is missing"),
+        (b'{"format": "driftd-reference", "format_version": 2}', "is missing"),
         (b'{"format": "driftd-reference", "format_version": 7}', "version 7"),
         (b"\xff\xfe", "no reference of driftd"),
     ],

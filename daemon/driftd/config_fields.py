@@ -50,6 +50,11 @@ def number(default: float, above: float, high: float, unit: str, description: st
     return Field(default, gt=above, le=high, description=description, json_schema_extra={"unit": unit})
 
 
+def number_from(default: float, low: float, high: float, unit: str, description: str) -> Any:
+    """A number option from `low` to `high`, in `unit`."""
+    return Field(default, ge=low, le=high, description=description, json_schema_extra={"unit": unit})
+
+
 def option(default: object, description: str) -> Any:
     """An option that is no number: a text, a choice, or true or false."""
     return Field(default, description=description)

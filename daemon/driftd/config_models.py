@@ -12,6 +12,7 @@ from driftd.config_fields import (
     Problem,
     Table,
     number,
+    number_from,
     option,
     quoted,
     refuse,
@@ -52,12 +53,12 @@ class Reference(Table):
         "events",
         "First events of a version that make its reference, the learned ones included.",
     )
-    reference_events_max: int = whole(
-        50_000,
-        2,
-        100_000_000,
-        "events",
-        "A reference that tells too little grows, by doubling, up to so many; what is not judged then never is.",
+    grow_days: float = number_from(
+        15.0,
+        0.0,
+        3_650.0,
+        "days",
+        "While nothing is found the reference goes on growing for so long, to see signals wander and the week's hours.",
     )
     independent_events_min: int = whole(
         250,

@@ -87,6 +87,8 @@ def _right(field: FieldInfo | None, annotation: Any) -> str:
         return "a list of tables" if _is_table(get_args(annotation)[0]) else "a list of texts"
     if annotation is bool:
         return "true or false"
+    if int in get_args(annotation):  # a number that may be left out
+        annotation = int
     if annotation in (int, float) and field is not None:
         return _right_number(field, "a whole number" if annotation is int else "a number")
     choices = _choices(annotation)

@@ -60,7 +60,7 @@ def profile_of(files: Sequence[Path], model: str, events: int | None, config: Co
         raise BadInput(f"--events should be more than the {learn} that reference.learn_events takes")
     settings = config.for_model(model)
     reference = settings.reference.model_copy(
-        update={"reference_events": wanted, "reference_events_max": wanted, "file": None}
+        update={"reference_events": wanted, "grow_days": 0.0, "file": None}
     )
     counting = settings.model_copy(update={"reference": reference})
     engine = Engine(Config(topics=config.topics, limits=config.limits, defaults=counting))

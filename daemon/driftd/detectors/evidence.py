@@ -18,7 +18,7 @@ from driftd.detectors.base import Chance, DetectorState, Effect, Finding, Option
 from driftd.detectors.bets import Bets
 from driftd.detectors.onsets import Onsets
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
-from driftd.reference.cycle import buckets_of
+from driftd.reference.cycle import Cycle, buckets_of
 from driftd.reference.layout import COARSE
 from driftd.reference.learned import Learned, refresh_panes
 from driftd.reference.panes import Pane, Place, merged
@@ -77,7 +77,7 @@ class EvidenceDetector:
         self.learned = Learned(watched.size)
         self.learned_slopes: NDArray[np.float64] = np.zeros((watched.size, COARSE.width, BETS - FIXED_BETS))
         self.pending = np.zeros((watched.size, COARSE.width), np.int64)
-        self.pending_events = np.zeros(profile.cycle.buckets, np.int64)
+        self.pending_events = np.zeros(Cycle.WEEK.buckets, np.int64)
         self._scatter = self.bets.scatter.astype(np.float32)
         self._weights = self.bets.weights.astype(np.float32)
         self._cap = np.float32(CAP * self.limit)

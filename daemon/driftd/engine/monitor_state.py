@@ -1,15 +1,13 @@
 """A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
 
-`head` (version, incidents, requests, counters), `reference.<stream>` (a finished profile: never changes again),
-`stream.<stream>` (panes and detectors), `join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
+`head` (version, incidents, requests, counters), `reference.<stream>` (a profile: changes when it is renewed),
+`stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted), `join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
 events, while they are gathered).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from driftd.engine.codec import (
     counter_to_json,
@@ -30,14 +28,16 @@ from driftd.engine.codec import (
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
-from driftd.engine.stream import Stream
+from driftd.engine.reference_state import (
+    StoredHistory,
+    builder_to_json,
+    history_entries,
+    restore_builder,
+    stored_history,
+)  # fmt: skip
+from driftd.engine.stream import Stream, StreamName
 from driftd.engine.watchers import watchers_for
-from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
-from driftd.reference.build import Builder, LevelCounter
-from driftd.reference.cut import Cut
 from driftd.reference.document import (
-    history_from_json,
-    history_to_json,
     profile_from_json,
     profile_to_json,
     schema_from_json,
@@ -54,6 +54,7 @@ class Memory:
     references: dict[str, object] = field(default_factory=dict)
     learning: Learner | None = None
     learned_events: int = 0
+    histories: dict[StreamName, StoredHistory] = field(default_factory=dict)
 
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -61,6 +62,10 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
     entries: dict[str, Document | None] = {"head": _head(monitor), "join": join_to_json(monitor.join)}
     for stream in (monitor.inputs, monitor.outcomes):
         entries[f"stream.{stream.name.value}"] = _stream(stream)
+        stored = StoredHistory() if whole else memory.histories.get(stream.name, StoredHistory())
+        entries |= history_entries(stream, stored)
+        if not whole:
+            memory.histories[stream.name] = stored_history(stream)
         key = f"reference.{stream.name.value}"
         if stream.profile is None:
             if not whole and memory.references.pop(key, None) is not None:
@@ -123,8 +128,8 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     segments = [segment_from_json(parts[f"held.{first}"]) for first in parts["join"]["segments"]]
     fill_join(monitor.join, parts["join"], segments)
     for stream in (monitor.inputs, monitor.outcomes):
-        reference = parts.get(f"reference.{stream.name.value}")
-        _fill_stream(stream, parts[f"stream.{stream.name.value}"], reference)
+        _fill_stream(stream, parts)
+        memory.histories[stream.name] = stored_history(stream)
         if stream.profile is not None:
             memory.references[f"reference.{stream.name.value}"] = stream.profile
         if stream.watchers is not None:
@@ -156,7 +161,7 @@ def _head(monitor: Monitor) -> Document:
 def _stream(stream: Stream) -> Document:
     document: Document = {"unseen": stream.unseen, "window": panes_to_json(stream.window.panes)}
     if stream.builder is not None:
-        document["builder"] = _builder(stream.builder)
+        document["builder"] = builder_to_json(stream.builder)
         document["reference_events"] = stream.reference_events
     if stream.counter is not None and stream.watchers is not None:
         document["counter"] = counter_to_json(stream.counter)
@@ -164,10 +169,13 @@ def _stream(stream: Stream) -> Document:
     return document
 
 
-def _fill_stream(stream: Stream, document: Document, reference: Document | None) -> None:
+def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
+    document = parts[f"stream.{stream.name.value}"]
+    reference = parts.get(f"reference.{stream.name.value}")
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
+    stream.builder = None
     if "builder" in document:
-        stream.builder = _restore_builder(document["builder"], stream)
+        stream.builder = restore_builder(document["builder"], parts, stream)
         stream.reference_events = document["reference_events"]
     if reference is not None:
         stream.watch(profile_from_json(reference))
@@ -177,52 +185,3 @@ def _fill_stream(stream: Stream, document: Document, reference: Document | None)
             )
             fill_counter(stream.counter, document["counter"])
     stream.window.panes = panes_from_json(document["window"])
-
-
-def _builder(builder: Builder) -> Document:
-    return {
-        "schema": schema_to_json(builder.cut.schema),
-        "coarse_of_fine": array_to_json(builder.cut.coarse_of_fine),
-        "edges": array_to_json(builder.cut.edges),
-        "center": array_to_json(builder.cut.center),
-        "quantum": array_to_json(builder.cut.quantum),
-        "levels": [[s, list(c.code_of_level), c.unbounded] for s, c in builder.levels.items()],
-        "low": array_to_json(builder.low),
-        "high": array_to_json(builder.high),
-        "pane_events": builder.counter.pane_events,
-        "counter": counter_to_json(builder.counter),
-        "counts": array_to_json(builder.counts),
-        "sums": array_to_json(builder.sums),
-        "history": history_to_json(builder.history.history()),
-        "block_panes": builder.history.block_panes,
-        "pending": array_to_json(builder.history.pending),
-        "pending_panes": builder.history.pending_panes,
-        "pending_at_ms": builder.history.pending_at_ms,
-        "events": builder.events,
-        "first_ms": builder.first_ms,
-        "last_ms": builder.last_ms,
-    }
-
-
-def _restore_builder(document: Document, stream: Stream) -> Builder:
-    cut = Cut(
-        schema_from_json(document["schema"]),
-        floats_from_json(document["edges"]),
-        integers_from_json(document["coarse_of_fine"]),
-        floats_from_json(document["center"]),
-        floats_from_json(document["quantum"]),
-    )
-    builder = stream.builder_for(cut, document["pane_events"])
-    for s, names, unbounded in document["levels"]:
-        codes = {name: code for code, name in enumerate(names)}
-        builder.levels[s] = LevelCounter(stream.levels_max, codes, unbounded)
-    builder.low, builder.high = (np.array(floats_from_json(document[name])) for name in ("low", "high"))
-    fill_counter(builder.counter, document["counter"])
-    builder.counts, builder.sums = (integers_from_json(document[name]) for name in ("counts", "sums"))
-    history, kept = history_from_json(document["history"]), builder.history
-    kept.blocks, kept.at_ms = list(history.counts), history.at_ms.tolist()
-    kept.block_panes, kept.pending = document["block_panes"], integers_from_json(document["pending"])
-    kept.pending_panes, kept.pending_at_ms = document["pending_panes"], document["pending_at_ms"]
-    builder.events = document["events"]
-    builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
-    return builder

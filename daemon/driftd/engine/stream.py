@@ -19,15 +19,18 @@ from driftd.engine.watchers import Watchers, watchers_for
 from driftd.engine.window import Window, events_and_mean, losses_above, onset_before, pane_events_for
 from driftd.reference.build import Builder
 from driftd.reference.cut import Cut
-from driftd.reference.cycle import Cycle
+from driftd.reference.cycle import DAY_MS, Cycle
 from driftd.reference.layout import COARSE
-from driftd.reference.null import events_missing
+from driftd.reference.null import judged_signals, seen_buckets
 from driftd.reference.panes import Columns, Pane, PaneCounter, Place, Places
 from driftd.reference.profile import Profile
 
 UNSEEN_NAMES_MAX = 3
 """So many names of unseen levels are kept per signal, to be told to a person."""
 
+
+GROWTH = 2
+"""A reference that grows is looked at each time that it is so many times as long."""
 
 ELEVATED_FROM = 2.0
 """Standard errors above the reference from which a loss is not over."""
@@ -61,7 +64,11 @@ class Evaluation:
 
 
 class Stream:
-    """Counts the reference of one version, then watches. `profile` is None while the reference is incomplete."""
+    """Counts the reference of one version, then watches.
+
+    `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has both
+    is watched while its reference grows.
+    """
 
     def __init__(
         self, name: StreamName, model: str, version: str | None, settings: ModelSettings, levels_max: int
@@ -93,40 +100,49 @@ class Stream:
 
     def watch(self, profile: Profile) -> None:
         """Compare with `profile` from the next event on."""
-        self.builder, self.profile = None, profile
-        pane_events = self.settings.panes.events or profile.pane_events
-        self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)
-        self.watchers = watchers_for(profile, self.settings, pane_events)
+        states = None
+        if self.profile is None or self.counter is None:
+            pane_events = self.settings.panes.events or profile.pane_events
+            self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)
+        elif self.watchers is not None:
+            states = self.watchers.state()
+        self.profile = profile
+        self.watchers = watchers_for(profile, self.settings, self.counter.pane_events, states)
 
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
-        """Take n events; what the detectors say of them, in order of the events."""
-        if self.builder is None:
-            return self._compare(columns, places, 0)
+        """Take n events; what the detectors say of them, in order of the events.
+
+        A reference that does not know all it should goes on growing while its stream is watched, until something is found.
+        """
+        told: list[Evaluation] = []
         taken = 0
         while taken < len(places):
-            room = self.reference_events - self.builder.events
-            self.builder.add(columns.slice(taken, taken + room), places.slice(taken, taken + room))
-            if self.builder.events < self.reference_events:
-                return []
-            taken += room
-            if self._is_enough(self.builder):
-                break
-        if taken >= len(places):
-            return []
-        return self._compare(columns.slice(taken, len(places)), places.slice(taken, len(places)), taken)
+            room = len(places) if self.builder is None else self.reference_events - self.builder.events
+            stop = min(taken + room, len(places))
+            part, where = columns.slice(taken, stop), places.slice(taken, stop)
+            if self.profile is not None:
+                found = self._compare(part, where, taken)
+                told += found
+                if any(evaluation.findings for evaluation in found):
+                    self.builder = None
+            if self.builder is not None:
+                self.builder.add(part, where)
+                if self.builder.events >= self.reference_events:
+                    self._renew(self.builder)
+            taken = stop
+        return told
 
-    def _is_enough(self, builder: Builder) -> bool:
-        """Whether the reference tells enough, or cannot grow; then it is watched by. If not, it is to grow."""
-        profile = builder.build(self.model, self.version)
-        most = max(self.settings.reference.reference_events_max, self.reference_events)
-        missing = events_missing(profile, self.settings.reference.independent_events_min)
-        if missing and builder.events < most:
-            # the next look when what is missing may be there; a cycle may show earlier than that
-            soon, late = builder.events * 5 // 4, builder.events * 2
-            self.reference_events = min(max(builder.events + missing, soon), late, most)
-            return False
-        self.watch(profile)
-        return True
+    def _renew(self, builder: Builder) -> None:
+        """Watch by what `builder` has counted, if that tells anything; and end its growth, if that tells all."""
+        profile, wanted = builder.build(self.model, self.version), self.settings.reference
+        judged = judged_signals(profile, wanted.independent_events_min)
+        over = profile.last_ms - profile.first_ms >= wanted.grow_days * DAY_MS
+        if over or judged.any():
+            self.watch(profile)
+        if over or (judged.all() and seen_buckets(profile).all()):
+            self.builder = None
+        else:
+            self.reference_events = builder.events * GROWTH
 
     def _compare(self, columns: Columns, places: Places, shift: int) -> list[Evaluation]:
         if self.profile is None or self.counter is None or self.watchers is None:

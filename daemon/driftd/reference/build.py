@@ -109,9 +109,10 @@ class Builder:
         )  # fmt: skip
 
     def _cycle(self) -> Cycle:
-        """The cycle, or none where a pane takes longer than its hour."""
-        pane_ms = (self.last_ms - self.first_ms) / max(self.events, 1) * self.counter.pane_events
-        return self.cycle if 0 < pane_ms <= HOUR_MS else Cycle.NONE
+        """The cycle, or none where the history's blocks take longer than its hours."""
+        block_events = self.counter.pane_events * self.history.block_panes
+        block_ms = (self.last_ms - self.first_ms) / max(self.events, 1) * block_events
+        return self.cycle if 0 < block_ms <= HOUR_MS else Cycle.NONE
 
     def _levels(self) -> tuple[Levels | None, ...]:
         return tuple(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 HOUR_MS: Final = 3_600_000
 HOURS: Final = 24
+DAY_MS: Final = HOUR_MS * HOURS
 DAYS: Final = 7
 FIRST_DAY: Final = 3
 """1970-01-01 was a Thursday; days are counted from Monday."""
@@ -47,4 +48,4 @@ def buckets_of(at_ms: NDArray[np.int64], cycle: Cycle) -> NDArray[np.int64]:
 
 def days_of(at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """The number of the day of each instant, same shape as `at_ms`."""
-    return at_ms // (HOUR_MS * HOURS)
+    return at_ms // DAY_MS

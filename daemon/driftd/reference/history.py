@@ -15,7 +15,7 @@ from driftd.reference.layout import COARSE
 BLOCKS_MAX: Final = 1_024
 """Enough that an hour of a month is a block."""
 BLOCKS_MIN: Final = 128
-CELLS_MAX: Final = 2**20
+CELLS_MAX: Final = 2**19
 """Counts kept at most: with many signals there are fewer blocks, BLOCKS_MIN at least."""
 
 

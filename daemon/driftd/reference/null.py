@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.reference.cycle import Cycle, buckets_of, days_of
+from driftd.reference.cycle import HOUR_MS, Cycle, buckets_of, days_of
 from driftd.reference.history import History
 from driftd.reference.layout import COARSE
 from driftd.reference.learned import Learned, refresh_panes
@@ -34,7 +34,9 @@ CYCLE_GAIN_MIN: Final = 1.25
 SHRINKAGE_EVENTS: Final = 30.0
 """So many events of the whole reference are added to those of a bucket."""
 BUCKET_EVENTS_MIN: Final = 30
-"""A bucket with fewer events has not been seen."""
+"""A bucket with fewer events is taken to be like a weekday's."""
+SEEN_SHARE: Final = 0.5
+"""A minute of an hour says little of what it may bring."""
 MEAN_MAX: Final = 1.02
 """The reference's own blocks may win so much by chance."""
 BLOCKS_FOR_MEANS: Final = 25
@@ -75,12 +77,22 @@ def fit(profile: Profile) -> Null:
     return Null(np.minimum(scatter, SCATTER_MAX), cyclic, gain)
 
 
+def judged_signals(profile: Profile, independent_events_min: float) -> NDArray[np.bool_]:
+    """The signals whose values the reference is long enough to judge, (s,)."""
+    return _least_scatter(profile) * independent_events_min <= profile.events
+
+
 def events_missing(profile: Profile, independent_events_min: float) -> int:
-    """How many more events the reference needs until it is worth so many independent ones, in every signal."""
-    if profile.null is None or not profile.schema.signals or not independent_events_min:
-        return 0
-    scatter = float(profile.null.scatter[:, :VALUE_BETS].min(axis=1).max())
+    """How many more events the reference needs until it can judge every signal, if they go on like this."""
+    scatter = float(_least_scatter(profile).max(initial=0.0))
     return max(int(np.ceil(independent_events_min * scatter)) - profile.events, 0)
+
+
+def _least_scatter(profile: Profile) -> NDArray[np.float64]:
+    """The scatter of the value bets that are tempered least, (s,)."""
+    null = profile.null if profile.null is not None else fit(profile)
+    least: NDArray[np.float64] = null.scatter[:, :VALUE_BETS].min(axis=1, initial=SCATTER_MAX)
+    return least
 
 
 def is_number(profile: Profile) -> NDArray[np.bool_]:
@@ -140,12 +152,15 @@ def bucket_counts(profile: Profile) -> NDArray[np.float64]:
 
 
 def seen_buckets(profile: Profile) -> NDArray[np.bool_]:
-    """Which buckets of the cycle the reference has seen, (h,)."""
+    """Which buckets of the cycle the reference has seen for SEEN_SHARE of their hour, (h,)."""
     if profile.cycle is Cycle.NONE:
         return np.ones(1, np.bool_)
-    events = np.zeros(profile.cycle.buckets)
-    np.add.at(events, buckets_of(profile.history.at_ms, profile.cycle), profile.history.block_events)
-    return events >= BUCKET_EVENTS_MIN
+    at_ms = profile.history.at_ms
+    seen_ms = np.zeros(profile.cycle.buckets)
+    if at_ms.size:
+        lasted_ms = np.diff(at_ms, append=profile.last_ms)
+        np.add.at(seen_ms, buckets_of(at_ms, profile.cycle), np.clip(lasted_ms, 0, HOUR_MS))
+    return seen_ms >= SEEN_SHARE * HOUR_MS
 
 
 def _scatter(

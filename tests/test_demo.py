@@ -61,9 +61,7 @@ def test_each_known_fact_is_found_and_shown_beside_what_is_known(shown: tuple[st
 
 
 def test_the_unit_that_changed_is_called_one(shown: tuple[str, Path]) -> None:
-    assert (
-        "nswdemand mean 0.3657 -> 48.23, about 1,000 times larger where it changed: another unit?" in shown[0]
-    )
+    assert "nswdemand about 1,000 times larger: mean 0.3657 -> 179.2; another unit?" in shown[0]
 
 
 def test_what_it_writes_is_what_replay_writes(

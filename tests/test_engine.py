@@ -62,14 +62,15 @@ def test_a_shift_of_one_feature_is_told_with_its_onset_and_its_figures() -> None
     assert contributor["after"]["mean"] == pytest.approx(14, abs=0.7)
     assert first["onset"]["offset"] == pytest.approx(400, abs=10)
     assert first["detected"]["offset"] < 440  # within one window of 40 events
-    assert "features.a mean" in first["summary"]
+    assert "features.a shifted up: mean" in first["summary"]
     assert first["replay"].startswith(f"driftd record --until predictions:0:{first['detected']['offset']} ")
 
 
 def test_a_changed_unit_is_damage_and_is_named() -> None:
     alerts = after_normal(lambda _, rng: {"a": rng.gauss(10_000, 1000), "b": rng.choice("xy")})
     assert [alert["kind"] for alert in alerts] == ["data_quality"]
-    assert "about 1,000 times larger where it changed: another unit?" in alerts[0]["summary"]
+    assert "about 1,000 times larger: mean" in alerts[0]["summary"]
+    assert "another unit?" in alerts[0]["summary"]
     assert alerts[0]["severity"] == "critical" or alerts[0]["contributors"][0]["after"]["outside_share"] < 0.5
 
 

@@ -182,7 +182,8 @@ def test_without_pyarrow_a_parquet_file_says_what_to_install(
 def test_an_imported_stream_replays_without_a_rejection(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(HEAD), *ELEC2, "-o", "elec2.jsonl.gz"]) == 0
     assert "elec2.jsonl.gz: 300 predictions, 300 labels\n" in capsys.readouterr().err
-    small = "[defaults.reference]\nlearn_events = 50\nreference_events = 100\n[defaults.panes]\nevents = 10\nwindow_events = 80\n"
+    small = "[defaults.reference]\nlearn_events = 50\nreference_events = 100\nindependent_events_min = 0\n"
+    small += "[defaults.panes]\nevents = 10\nwindow_events = 80\n"
     Path("small.toml").write_text(small)
     assert main(["replay", "elec2.jsonl.gz", "--config", "small.toml"]) == 0
     told = capsys.readouterr().err

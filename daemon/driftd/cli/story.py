@@ -46,6 +46,11 @@ def lines_of(event: OutputEvent) -> str:
         head += f"{kind:<15}{data.get('severity', 'request'):<10}{data['model']}"
         head += "" if event.event_type in ENDS else f"   go back to {data['stage']}"
         told = _told(event, data)
+        if event.event_type == EventType.ALERT_RESOLVED:
+            return f"{head}   {told.rpartition('; ')[2].rstrip('.')}"
+        if event.event_type == EventType.RETRAINING_REQUESTED:
+            # what changed stands in the alert that it follows
+            return f"{head}, use data since {minute(data['data_range']['from_at_ms'])}"
     return f"{head}\n{textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)}"
 
 

@@ -2,9 +2,10 @@
 
 A bet on a pane of n events wins sum(counts x slopes) - n x price, divided by the scatter of its signal. The price is
 the log of the mean of exp(slope) under the reference, raised by what is not known: by the error of a finite reference
-(Bernstein's bound, at two and a half standard errors), and in an hour that the reference has not seen by ALLOWANCE.
+(Bernstein's bound, at three standard errors), and in an hour that the reference has not seen by ALLOWANCE.
 """
 
+from math import log
 from typing import Final
 
 import numpy as np
@@ -22,8 +23,10 @@ from driftd.reference.null import (
 from driftd.reference.profile import Profile
 from driftd.reference.tilts import BETS, FIXED_BETS, GROUPS, LEARNED_BETS, SHIFTS, VALUE_BETS, Group, tilts_of
 
-ERRORS: Final = 2.5
+ERRORS: Final = 3.0
 """Standard errors by which a price is raised for the finite reference."""
+LEARNED_RISK: Final = 1e-5
+"""The probability that a reference is worse than its learned bets pay for."""
 ALLOWANCE: Final = 0.5
 """Deviations by which a signal may be shifted in an hour that the reference has not seen, without being suspect."""
 SPREAD_ALLOWANCES: Final = (0.8, 1.25)
@@ -108,19 +111,23 @@ class Bets:
             in_bucket = np.maximum(self._bucket_events[bucket][:, None] / self.scatter[:, :FIXED_BETS], 1.0)
             error = error + np.where(self.cyclic[:, None], 1 / in_bucket, 0.0)
         steepest = np.where(p[:, :, None] > 0, steep, 0.0).max(axis=1)
-        bound = np.sqrt(variance * error) + ERRORS**2 / 2 * steepest / independent
         mean = self._mean(p, self.slopes, bucket)
+        # what a bet would win by an error of the reference it loses by being steeper than that, so steep ones need less
+        steepness = np.sqrt(np.log1p(variance / mean**2))
+        bound = np.sqrt(variance * error) / (1 + steepness / 2) + ERRORS**2 / 2 * steepest / independent
         prices: NDArray[np.float64] = np.log(mean + bound)
         return prices
 
     def learned_prices(self, slopes: NDArray[np.float64], bucket: int) -> NDArray[np.float64]:
         """What bets on learned `slopes` (s, 20, 2) cost per event, (s, 2), in a bucket of the cycle.
 
-        A learned tilt may have learned the reference's own error, which is worth the bins' freedom in it.
+        A learned tilt may have learned the reference's own error. That wins half of Pearson's X^2 of the reference,
+        which is bounded as Laurent and Massart do ("Adaptive estimation of a quadratic functional", 2000), at LEARNED_RISK.
         """
         p = self.expected(bucket)
         freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]
-        own_error = freedom / self.independent_events[:, FIXED_BETS:]
+        risk = log(1 / LEARNED_RISK)
+        own_error = (freedom / 2 + np.sqrt(freedom * risk) + risk) / self.independent_events[:, FIXED_BETS:]
         prices: NDArray[np.float64] = np.log(self._mean(p, slopes, bucket)) + own_error + self.gain
         return prices
 

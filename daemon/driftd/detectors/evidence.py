@@ -21,22 +21,23 @@ from driftd.reference.arrays import array_to_json, floats_from_json, integers_fr
 from driftd.reference.cycle import Cycle, buckets_of
 from driftd.reference.layout import COARSE
 from driftd.reference.learned import Learned, refresh_panes
-from driftd.reference.panes import Pane, Place, merged
+from driftd.reference.panes import Pane, merged
 from driftd.reference.profile import Profile
 from driftd.reference.tilts import BETS, FIXED_BETS, GROUPS, SLOPE_STEP, Group
 
 NAME: Final = "evidence"
 OPTIONS: Final[Mapping[str, Option]] = {}
 
-OVER: Final = 0.1
+OVER: Final = 0.2
 """A finding lasts until the evidence has fallen below this share of the budget."""
-CAP: Final = 1e3
+CAP: Final = 5.0
 """No bet holds more than so many budgets, so that it can be lost in a time that a person can wait for."""
 WIN_MAX: Final = 40.0
 """The log of what a bet can win on one pane."""
 PANE_MS_SPAN: Final = 16.0
 """A pane lasts no longer, and no shorter, than so many times what the reference's do: a clock that jumps is no time."""
-LOG_EVIDENCE_MAX: Final = 1e6
+EXCURSION_MARGIN: Final = 5.0
+"""Beyond the budget no more of an excursion is kept than this, in nats: what has gone on for long may end soon."""
 
 EFFECTS: Final = {Group.MISSING: Effect.MISSING, Group.INVALID: Effect.INVALID, Group.VALUE: Effect.SHIFT}
 BINS: Final = {
@@ -81,6 +82,7 @@ class EvidenceDetector:
         self._scatter = self.bets.scatter.astype(np.float32)
         self._weights = self.bets.weights.astype(np.float32)
         self._cap = np.float32(CAP * self.limit)
+        self._excursion_max = np.float32(self.log_limit + EXCURSION_MARGIN)
         self._refresh = refresh_panes(self.pane_events)
         if state is not None:
             self._restore(state)
@@ -133,9 +135,14 @@ class EvidenceDetector:
         self.onsets.step(self.excursions <= 0, pane.first)
         np.maximum(self.excursions, 0, out=self.excursions)
         self.excursions += wins
-        np.minimum(self.excursions, np.float32(LOG_EVIDENCE_MAX), out=self.excursions)
+        np.minimum(self.excursions, self._excursion_max, out=self.excursions)
         evidence = self.evidence
-        self.raised = evidence >= self.limit or (self.raised and evidence >= OVER * self.limit)
+        if self.raised and evidence < OVER * self.limit:
+            # what comes next is another change, with an onset of its own
+            self.raised = False
+            self.excursions[:] = 0
+        elif evidence >= self.limit:
+            self.raised = True
 
     def _length(self, pane: Pane) -> float:
         """The length of `pane` in the unit of the budget."""
@@ -174,15 +181,22 @@ class EvidenceDetector:
         lead = int(bets[self.excursions[s, bets].argmax()])
         onset = self.onsets.place(s, lead)
         effect = EFFECTS.get(group) or (Effect.OUTSIDE if self.bets.number[s] else Effect.UNSEEN)
-        strength = max(float(self.excursions[s, lead]) / self.log_limit, 1.0)
-        share = self._share(s, group, onset, window)
-        name = self.profile.schema.signals[s].name
-        return Finding(name, effect, NAME, strength, share, onset, weighed=True)
-
-    def _share(self, s: int, group: Group, onset: Place, window: Sequence[Pane]) -> float:
-        """The share of events since `onset`, as far as `window` reaches, that are not as the reference has them."""
         since = [pane for pane in window if pane.first.at_ms >= onset.at_ms] or window[-1:]
         counts = merged(since).counts[s]
+        nats = max(float(self.excursions[s, lead]), self._divergence(s, counts, lead))
+        name = self.profile.schema.signals[s].name
+        strength = max(nats / self.log_limit, 1.0)
+        return Finding(name, effect, NAME, strength, self._share(s, group, counts), onset, weighed=True)
+
+    def _divergence(self, s: int, counts: NDArray[np.int64], lead: int) -> float:
+        """How much `counts` (20,) since the onset speak against the reference, in nats of independent events."""
+        expected = np.maximum(self.bets.probabilities[s], 1e-9) * max(int(counts.sum()), 1)
+        some = counts > 0
+        divergence = float((counts[some] * np.log(counts[some] / expected[some])).sum())
+        return divergence / float(self.bets.scatter[s, lead])
+
+    def _share(self, s: int, group: Group, counts: NDArray[np.int64]) -> float:
+        """The share of the events of `counts` (20,) that are not as the reference has them."""
         shares = counts / max(int(counts.sum()), 1)
         if group in BINS:
             return float(shares[BINS[group]].sum())

@@ -1,7 +1,8 @@
 """A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
 
 `head` (version, incidents, requests, counters), `reference.<stream>` (a profile: changes when it is renewed),
-`stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted), `join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
+`stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted),
+`join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
 events, while they are gathered).
 """
 

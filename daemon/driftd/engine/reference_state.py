@@ -1,4 +1,4 @@
-"""A reference that is being counted, as state entries and back. Rule: its history only grows, so only its end is written.
+"""A reference that is being counted, as state entries and back. Rule: history only grows, so its end alone is written.
 
 What a builder counts is one document; the blocks of its history are entries of their own, so many to each.
 """

@@ -27,28 +27,58 @@ ADVICE: Final[Mapping[Stage, str]] = {
 
 UNITS: Final = (10.0, 60.0, 100.0, 1000.0, 3600.0, 1e6)
 """Factors between units that people mix up: percent, minutes, hours, kilo, mega."""
-UNIT_TOLERANCE: Final = 1.5
+EASILY_REACHED: Final = (10.0, 0.1)
+"""Prices and counts rise ten times by themselves."""
+UNIT_TOLERANCE: Final = 1.25
 """A changed unit moves the mean by its factor, give or take what the data does meanwhile: this factor at most."""
+MOVED_MIN: Final = 0.1
+"""A mean has moved if by so much of the width of the middle four fifths."""
+WIDER_FROM: Final = 1.25
+"""A distribution is wider, or narrower, by so many times."""
 
 
-def change_in_words(finding: Finding, before: Summary, after: Summary, unseen: Sequence[str]) -> str:
-    """The form of the change of one signal, in words."""
+def change_in_words(
+    finding: Finding, before: Summary, after: Summary, unseen: Sequence[str], stuck: bool = False
+) -> str:
+    """The form of the change of one signal, in words. `stuck`: all numbers since then are (nearly) the same."""
     if finding.effect is Effect.MISSING:
-        return f"missing {_percent(before.missing_share)} -> {_percent(after.missing_share)}"
+        more = "more" if after.missing_share > before.missing_share else "less"
+        return f"{more} missing: {_percent(before.missing_share)} -> {_percent(after.missing_share)}"
     if finding.effect is Effect.INVALID:
         return f"of the wrong type in {_percent(after.invalid_share)} of the events"
     if finding.effect is Effect.UNSEEN:
         names = ", ".join(f'"{name}"' for name in unseen)
         told = f" ({names})" if names else ""
         return f"levels never seen before{told} in {_percent(after.outside_share)} of the events"
-    where = ""
+    if before.mean is None or after.mean is None:
+        return _shares_change(before, after)
+    figures = f"mean {_number(before.mean)} -> {_number(after.mean)}"
+    unit = _unit_change(before, after)
+    if unit:
+        return f"{unit}: {figures}; another unit?"
+    if stuck:
+        return f"stuck at {_number(after.mean)}: {figures}"
     if finding.effect is Effect.OUTSIDE:
-        outside = f", out of the reference's range in {_percent(after.outside_share)} of the events"
-        where = _unit_change(before, after) or outside
-    if before.mean is not None and after.mean is not None:
-        spread = _spread_change(before, after)
-        return f"mean {_number(before.mean)} -> {_number(after.mean)}{spread}{where}"
-    return _shares_change(before, after)
+        where = f"out of the reference's range in {_percent(after.outside_share)} of the events"
+        return f"{where}: {figures}"
+    return f"{_form(before, after)}: {figures}"
+
+
+def _form(before: Summary, after: Summary) -> str:
+    """What happened to a number, in a word or two: shifted up, wider, ..."""
+    words: list[str] = []
+    old, new = _width(before), _width(after)
+    moved = (after.mean or 0.0) - (before.mean or 0.0)
+    if moved and abs(moved) >= MOVED_MIN * (old or 0.0):
+        words.append("shifted up" if moved > 0 else "shifted down")
+    if old and new is not None and not 1 / WIDER_FROM <= new / old <= WIDER_FROM:
+        words.append(f"{'wider' if new > old else 'narrower'} ({new / old:.2g} times)")
+    return ", ".join(words) or "distributed otherwise"
+
+
+def _width(summary: Summary) -> float | None:
+    """The width of the middle four fifths, where it is known."""
+    return None if summary.p10 is None or summary.p90 is None else summary.p90 - summary.p10
 
 
 def summary_sentence(
@@ -74,6 +104,7 @@ def resolved_sentence(kind: Kind, model: str, because: str) -> str:
 
 
 def _unit_change(before: Summary, after: Summary) -> str:
+    """What factor between two units would explain the change; empty where none would."""
     if not before.mean or not after.mean:
         return ""
     ratio = after.mean / before.mean
@@ -84,25 +115,20 @@ def _unit_change(before: Summary, after: Summary) -> str:
         return ""
     factors = [*UNITS, *(1 / unit for unit in UNITS)]
     nearest = min(factors, key=lambda factor: abs(log10(ratio / factor)))
-    if abs(log10(ratio / nearest)) > log10(UNIT_TOLERANCE):
+    if not _explains(nearest, ratio, before):
         return ""
     words = f"{nearest:,.0f} times larger" if nearest > 1 else f"{1 / nearest:,.0f} times smaller"
-    return f", about {words} where it changed: another unit?"
+    return f"about {words}"
 
 
-def _spread_change(before: Summary, after: Summary) -> str:
-    if None in (before.p10, before.p90, after.p10, after.p90):
-        return ""
-    width_before = (before.p90 or 0.0) - (before.p10 or 0.0)
-    width_after = (after.p90 or 0.0) - (after.p10 or 0.0)
-    if width_before <= 0:
-        return ""
-    ratio = width_after / width_before
-    if ratio == 0:
-        return ", stuck"
-    if 0.7 <= ratio <= 1.4:
-        return ""
-    return f", {'wider' if ratio > 1 else 'narrower'} ({ratio:.2g} times)"
+def _explains(factor: float, ratio: float, before: Summary) -> bool:
+    """Whether the reference's values times `factor` may have a mean that is `ratio` times as large as before."""
+    if abs(log10(ratio / factor)) <= log10(UNIT_TOLERANCE):
+        return True
+    # the data may be on one side of its range just now: night and day, weekdays and weekends
+    if factor in EASILY_REACHED or before.p10 is None or before.p90 is None or not before.mean:
+        return False
+    return before.p10 <= ratio * before.mean / factor <= before.p90
 
 
 def _shares_change(before: Summary, after: Summary) -> str:

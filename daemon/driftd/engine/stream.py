@@ -29,6 +29,8 @@ UNSEEN_NAMES_MAX = 3
 """So many names of unseen levels are kept per signal, to be told to a person."""
 
 
+GROWN_MAX = 4
+"""A reference of rare events grows to so many times its first length, however many days that takes."""
 GROWTH = 2
 """A reference that grows is looked at each time that it is so many times as long."""
 
@@ -66,8 +68,8 @@ class Evaluation:
 class Stream:
     """Counts the reference of one version, then watches.
 
-    `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has both
-    is watched while its reference grows.
+    `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has
+    both is watched while its reference grows.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Stream:
         self.version = version
         self.settings = settings
         self.levels_max = levels_max
-        self.reference_events = (
+        self.first_events = self.reference_events = (
             settings.reference.reference_events
             if name is StreamName.INPUTS
             else settings.labels.reference_events
@@ -112,7 +114,8 @@ class Stream:
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
         """Take n events; what the detectors say of them, in order of the events.
 
-        A reference that does not know all it should goes on growing while its stream is watched, until something is found.
+        A reference that does not know all it should goes on growing while its stream is watched, until something is
+        found.
         """
         told: list[Evaluation] = []
         taken = 0
@@ -136,7 +139,9 @@ class Stream:
         """Watch by what `builder` has counted, if that tells anything; and end its growth, if that tells all."""
         profile, wanted = builder.build(self.model, self.version), self.settings.reference
         judged = judged_signals(profile, wanted.independent_events_min)
-        over = profile.last_ms - profile.first_ms >= wanted.grow_days * DAY_MS
+        over = profile.last_ms - profile.first_ms >= wanted.grow_days * DAY_MS and (
+            builder.events >= GROWN_MAX * self.first_events or not wanted.grow_days
+        )
         if over or judged.any():
             self.watch(profile)
         if over or (judged.all() and seen_buckets(profile).all()):

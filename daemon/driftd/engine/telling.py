@@ -25,7 +25,7 @@ from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.sentences import change_in_words, resolved_sentence, summary_sentence
 from driftd.engine.stream import Stream, StreamName
-from driftd.reference.figures import Summary, pane_summary, reference_summary, rounded
+from driftd.reference.figures import Summary, is_stuck, pane_summary, reference_summary, rounded
 from driftd.reference.panes import Pane, Place, merged
 from driftd.reference.profile import Profile
 
@@ -168,7 +168,8 @@ class Teller:
         # the panes from the onset on show the change undiluted, where the window still holds its begin
         since = [pane for pane in window if pane.first.at_ms >= finding.onset.at_ms]
         before = reference_summary(profile, signal)
-        after = pane_summary(profile, signal, merged(since or window)) if window else before
+        now = merged(since or window) if window else None
+        after = before if now is None else pane_summary(profile, signal, now)
         if finding.recent_mean is not None and not since:
             after = replace(after, mean=rounded(finding.recent_mean))
         unseen = self.unseen[stream.name].get(finding.signal, ())
@@ -178,7 +179,9 @@ class Teller:
             detector=finding.detector,
             strength=rounded(finding.strength),
             share=rounded(share),
-            change=change_in_words(finding, before, after, unseen),
+            change=change_in_words(
+                finding, before, after, unseen, stuck=now is not None and is_stuck(profile, signal, now)
+            ),
             before=_figures(before),
             after=_figures(after),
         )

@@ -13,6 +13,8 @@ from driftd.reference.panes import Pane
 from driftd.reference.profile import Profile
 
 TOP_LEVELS: Final = 3
+STUCK_EVENTS_MIN: Final = 12
+"""Fewer equal values in a row are chance."""
 DIGITS: Final = 6
 """Significant digits that are published: more would promise a precision that bins do not have."""
 
@@ -55,6 +57,19 @@ def pane_summary(profile: Profile, signal: int, pane: Pane) -> Summary:
         names[COARSE.below] = "(new)"
     edges = profile.coarse_edges[signal]
     return _summary(profile, signal, pane.counts[signal], int(pane.sums[signal]), edges, names, COARSE.values)
+
+
+def is_stuck(profile: Profile, signal: int, pane: Pane) -> bool:
+    """Whether all values of a number in `pane` lie in one bin, and it was no such thing in the reference."""
+    if profile.schema.signals[signal].type is not SignalType.NUMBER:
+        return False
+    counts = pane.counts[signal, : COARSE.values]
+    bin_ = int(counts.argmax())
+    reference = profile.coarse_counts[signal, : COARSE.values]
+    valid = int(pane.counts[signal].sum()) - int(pane.counts[signal, COARSE.missing])
+    return bool(
+        valid >= STUCK_EVENTS_MIN and counts[bin_] == valid and 2 * reference[bin_] <= reference.sum()
+    )
 
 
 def _summary(

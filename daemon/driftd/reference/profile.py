@@ -55,8 +55,8 @@ class Profile:
     `coarse_of_fine` (s, 68) is the coarse bin of each fine bin, `edges` (s, 63) fine edges, `counts` (s, 68) int64 fine
     counts, `center`, `quantum`, `low`, `high` (s,) float64 (low > high where no finite number was seen), `sums` (s,)
     int64 in quanta from the center, `inflation` and `missing_inflation` (s,): how much more the counts of a window
-    scatter than those of independent events would, at least 1. `history` is how the counts came about, `cycle` what signals
-    may follow.
+    scatter than those of independent events would, at least 1. `history` is how the counts came about, `cycle` what
+    signals may follow.
     """
 
     model: str

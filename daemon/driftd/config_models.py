@@ -212,6 +212,10 @@ class Incidents(Table):
     keep_open_panes: int = whole(
         64, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
     )
+    page: Literal["any", "harmful"] = option(
+        "any",
+        "What wakes people: any drift, or only what makes the model err more; benign drift then only informs.",
+    )
     update_panes: int = whole(
         256,
         1,

@@ -49,6 +49,18 @@ class Contributor(Data):
     after: Figures = Field(description="The signal in the window that decided.")
 
 
+class HarmData(Data):
+    """Whether the model errs more since the change."""
+
+    verdict: str = Field(
+        description="harmful, benign, pending (too little to judge by yet) or unknown (nothing to judge by)."
+    )
+    basis: str = Field(description="What it rests on: labels, scores (what the model expects) or nothing.")
+    risk_before: float | None = Field(description="Mean error or loss in the reference.")
+    risk_after: float | None = Field(description="Mean error or loss since the change.")
+    events: int = Field(description="How many events since the change these are of.")
+
+
 class AlertData(Data):
     """An incident was opened, has changed, or is over."""
 
@@ -70,6 +82,9 @@ class AlertData(Data):
     opened_at_ms: int = Field(description="When it was opened, in milliseconds since 1970-01-01 UTC.")
     contributors: list[Contributor] = Field(description="The signals that changed, the strongest first.")
     contributors_total: int = Field(description="How many signals changed, listed or not.")
+    harm: HarmData | None = Field(
+        None, description="Whether the model errs more; null where it is not asked."
+    )
     replay: str = Field(description="The command that replays it.")
 
 

@@ -122,7 +122,8 @@ class Bets:
         """What bets on learned `slopes` (s, 20, 2) cost per event, (s, 2), in a bucket of the cycle.
 
         A learned tilt may have learned the reference's own error. That wins half of Pearson's X^2 of the reference,
-        which is bounded as Laurent and Massart do ("Adaptive estimation of a quadratic functional", 2000), at LEARNED_RISK.
+        which is bounded as Laurent and Massart do ("Adaptive estimation of a quadratic functional", 2000), at a risk
+        of LEARNED_RISK.
         """
         p = self.expected(bucket)
         freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]

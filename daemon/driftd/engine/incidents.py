@@ -136,15 +136,18 @@ class Incidents:
         """Whether subscribers were told of an incident of `kind`, and not yet of its end."""
         return kind in self.current and self.current[kind].phase is Phase.OPEN
 
-    def step(self, evaluation: Evaluation) -> list[Change]:
-        """What `evaluation` changes, in the order in which subscribers are told."""
+    def step(self, evaluation: Evaluation, harmless: bool = False) -> list[Change]:
+        """What `evaluation` changes, in the order in which subscribers are told.
+
+        `harmless`: the inputs' drift is to inform only, because the model does not err more.
+        """
         found: dict[Kind, list[Finding]] = {}
         for finding in evaluation.findings:
             found.setdefault(self._kind(finding), []).append(finding)
         changes: list[Change] = []
         for kind in Kind:
             if kind in found:
-                changes += self._found(kind, found[kind], evaluation)
+                changes += self._found(kind, found[kind], evaluation, harmless)
             elif evaluation.pane_done and kind in self.current:
                 incident = self.current[kind]
                 if incident.stream is evaluation.stream:
@@ -176,12 +179,14 @@ class Incidents:
                     return kind
         return kind_of(finding, self.is_open(Kind.DATA_DRIFT) or self.is_open(Kind.DATA_QUALITY))
 
-    def _found(self, kind: Kind, findings: list[Finding], evaluation: Evaluation) -> list[Change]:
+    def _found(
+        self, kind: Kind, findings: list[Finding], evaluation: Evaluation, harmless: bool
+    ) -> list[Change]:
         incident = self.current.get(kind) or self._suspect(kind, findings[0], evaluation)
         before = incident.severity
         lost = any(self.is_open(kind) for kind in LOSSES)
         for finding in findings:
-            incident.take(finding, severity_of(kind, finding, lost))
+            incident.take(finding, severity_of(kind, finding, lost, harmless))
         incident.move(Cause.FINDING)
         incident.quiet_panes = 0
         weighed = any(finding.weighed for finding in findings)

@@ -85,12 +85,17 @@ def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
     return Kind.DATA_QUALITY if finding.effect in QUALITY_EFFECTS else Kind.DATA_DRIFT
 
 
-def severity_of(kind: Kind, finding: Finding, performance_lost: bool) -> Severity:
-    """How urgent `finding` makes its incident. Drift of the data is critical once performance is lost too."""
+def severity_of(kind: Kind, finding: Finding, performance_lost: bool, harmless: bool = False) -> Severity:
+    """How urgent `finding` makes its incident. Drift of the data is critical once performance is lost too.
+
+    `harmless`: drift that does no harm, as far as is known, and of which its user wants to be informed only.
+    """
     if kind is Kind.DATA_QUALITY:
         if finding.share < QUALITY_INFO_BELOW:
             return Severity.INFO
         return Severity.CRITICAL if finding.share >= QUALITY_CRITICAL_FROM else Severity.WARNING
     if kind is Kind.DATA_DRIFT and performance_lost:
         return Severity.CRITICAL
+    if kind is Kind.DATA_DRIFT and harmless:
+        return Severity.INFO
     return SEVERITIES[kind]

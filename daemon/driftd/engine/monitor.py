@@ -20,6 +20,7 @@ from driftd.decode.batch import (
     columns_from_rows,
 )  # fmt: skip
 from driftd.decode.schema import Schema, SignalType
+from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
 from driftd.engine.join import Join, JoinCounts, Pair
 from driftd.engine.kinds import Kind
@@ -151,9 +152,16 @@ class Monitor:
         place = evaluation.place
         self.now_ms = max(self.now_ms, place.at_ms)
         self.teller.see(evaluation.stream, evaluation.window, evaluation.unseen)
-        changes = self.incidents.step(evaluation)
+        changes = self.incidents.step(evaluation, self._is_harmless(evaluation))
         events = self._told(changes, place)
         return events + self._request(place) if changes or evaluation.pane_done else events
+
+    def _is_harmless(self, evaluation: Evaluation) -> bool:
+        """Whether what is found now is not to wake anybody: the model does not err more, or is not known to yet."""
+        if self.settings.incidents.page != "harmful" or not evaluation.findings:
+            return False
+        onset_ms = min(finding.onset.at_ms for finding in evaluation.findings)
+        return self.teller.harm(onset_ms).verdict in (Verdict.BENIGN, Verdict.PENDING)
 
     def _told(self, changes: Sequence[Change], place: Place) -> list[OutputEvent]:
         events = [self.teller.alert(change, place) for change in changes]

@@ -12,7 +12,7 @@ from typing import Final
 from driftd.config import Retraining as RetrainingSettings
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Incident
-from driftd.engine.kinds import STAGES, Kind, Stage
+from driftd.engine.kinds import STAGES, Kind, Severity, Stage
 from driftd.reference.panes import Place
 
 ASKED_MAX: Final = 100
@@ -109,6 +109,7 @@ class Retraining:
                 incident.kind in LOSSES
                 or (
                     incident.kind is Kind.DATA_DRIFT
+                    and incident.severity is not Severity.INFO
                     and incident.open_panes >= self.settings.lasting_drift_panes
                 )
             )

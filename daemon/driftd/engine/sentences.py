@@ -5,6 +5,7 @@ from math import log10
 from typing import Final
 
 from driftd.detectors.base import Effect, Finding
+from driftd.engine.harm import Basis, Harm, Verdict
 from driftd.engine.kinds import Kind, Stage
 from driftd.reference.figures import Summary
 
@@ -16,6 +17,13 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.LABEL_QUALITY: "The labels have changed",
     Kind.OPERATIONS: "The model is served otherwise than before",
     Kind.SILENCE: "There is nothing to judge by",
+}
+
+HARMS: Final[Mapping[Verdict, str]] = {
+    Verdict.HARMFUL: "It harms: the model errs more",
+    Verdict.BENIGN: "It is benign so far: the model errs as before",
+    Verdict.PENDING: "Whether it harms is not known yet",
+    Verdict.UNKNOWN: "Whether it harms cannot be told",
 }
 
 ADVICE: Final[Mapping[Stage, str]] = {
@@ -89,13 +97,29 @@ def summary_sentence(
     changes: Sequence[tuple[str, str]],
     others: int,
     stage: Stage,
+    harms: str = "",
 ) -> str:
-    """One paragraph for the person on call. `changes` are (signal, change in words), the strongest first."""
+    """One paragraph for the person on call. `changes` are (signal, change in words), the strongest first.
+
+    `harms` is what `harm_sentence` says.
+    """
     named = f"model {model}" + (f" (version {version})" if version is not None else "")
     told = "; ".join(f"{signal} {change}" for signal, change in changes)
     more = f"; and {others} more" if others > 0 else ""
     stop = "" if f"{told}{more}".endswith("?") else "."
-    return f"{KINDS[kind]}: {named}, since {since}. {told}{more}{stop} Go back to {stage}: {ADVICE[stage]}."
+    known = f" {harms}" if harms else ""
+    return f"{KINDS[kind]}: {named}, since {since}. {told}{more}{stop}{known} Go back to {stage}: {ADVICE[stage]}."
+
+
+def harm_sentence(harm: Harm) -> str:
+    """Whether the model errs more since then; empty where that cannot be asked."""
+    if harm.verdict is Verdict.UNKNOWN and harm.basis is Basis.NOTHING:
+        return ""
+    if harm.risk_before is None or harm.risk_after is None:
+        return "Whether it harms is not known yet."
+    by = "labelled predictions" if harm.basis is Basis.LABELS else "predictions, by their scores"
+    figures = f"{_number(harm.risk_before)} -> {_number(harm.risk_after)} in {harm.events:,} {by}"
+    return f"{HARMS[harm.verdict]} ({figures})."
 
 
 def resolved_sentence(kind: Kind, model: str, because: str) -> str:

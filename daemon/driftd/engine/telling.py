@@ -11,6 +11,7 @@ from driftd.contract.events_out import (
     Contributor,
     DataRange,
     Figures,
+    HarmData,
     PlaceData,
     RejectedData,
     RetrainingData,
@@ -18,12 +19,13 @@ from driftd.contract.events_out import (
 from driftd.contract.record import Record
 from driftd.decode.rejections import Rejection
 from driftd.detectors.base import Finding
+from driftd.engine.harm import Harm, Watched, harm_since
 from driftd.engine.identity import derived_id
-from driftd.engine.incidents import Cause, Change, Incident, Phase
+from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
 from driftd.engine.kinds import STAGES
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.retraining import Request, RequestPhase
-from driftd.engine.sentences import change_in_words, resolved_sentence, summary_sentence
+from driftd.engine.sentences import change_in_words, harm_sentence, resolved_sentence, summary_sentence
 from driftd.engine.stream import Stream, StreamName
 from driftd.reference.figures import Summary, is_stuck, pane_summary, reference_summary, rounded
 from driftd.reference.panes import Pane, Place, merged
@@ -71,15 +73,24 @@ class Teller:
         """From here on figures are those of `window`: not of the stream itself, which is ahead within a batch."""
         self.windows[stream], self.unseen[stream] = window, unseen
 
+    def harm(self, onset_ms: int) -> Harm:
+        """Whether the model errs more since `onset_ms`."""
+        inputs, outcomes = (
+            Watched(self.streams[name].profile, self.windows[name])
+            for name in (StreamName.INPUTS, StreamName.OUTCOMES)
+        )
+        return harm_since(inputs, outcomes, onset_ms)
+
     def alert(self, change: Change, place: Place) -> OutputEvent:
         """The alert that `change`, decided by the record at `place`, is."""
         incident, event_type = change.incident, ALERT_TYPES[change.cause]
         contributors = self._contributors(incident)
         stage = STAGES[incident.kind]
+        harm = self.harm(incident.onset.at_ms)
         summary = (
             resolved_sentence(incident.kind, self.model, ENDINGS[change.cause])
             if incident.phase is Phase.RESOLVED
-            else self._summary(incident, contributors)
+            else self._summary(incident, contributors, harm)
         )
         data = AlertData(
             incident_id=incident.incident_id,
@@ -97,6 +108,7 @@ class Teller:
             opened_at_ms=incident.opened_at_ms,
             contributors=contributors[: self.contributors_max],
             contributors_total=len(incident.findings),
+            harm=harm_data(harm),
             replay=replay_command(incident.detected),
         )
         event_id = derived_id(
@@ -196,12 +208,13 @@ class Teller:
             f"there is a finding about {name}, which is no signal of {self.model}: a bug of driftd"
         )
 
-    def _summary(self, incident: Incident, contributors: Sequence[Contributor]) -> str:
+    def _summary(self, incident: Incident, contributors: Sequence[Contributor], harm: Harm) -> str:
         told = [(c.signal, c.change) for c in contributors[:CHANGES_IN_A_SENTENCE]]
         since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
         others = len(incident.findings) - len(told)
         stage = STAGES[incident.kind]
-        return summary_sentence(incident.kind, self.model, self.version, since, told, others, stage)
+        harms = "" if incident.kind in LOSSES else harm_sentence(harm)
+        return summary_sentence(incident.kind, self.model, self.version, since, told, others, stage, harms)
 
 
 def rejected_event(rejection: Rejection, record: Record) -> OutputEvent:
@@ -230,6 +243,14 @@ def replay_command(decided: Place) -> str:
     """How to see it again: everything up to the record that decided."""
     until = f"{decided.topic}:{decided.partition}:{decided.offset}"
     return f"driftd record --until {until} -o incident.jsonl.gz && driftd replay incident.jsonl.gz"
+
+
+def harm_data(harm: Harm) -> HarmData:
+    """A verdict as it is published."""
+    before, after = (None if risk is None else rounded(risk) for risk in (harm.risk_before, harm.risk_after))
+    return HarmData(
+        verdict=harm.verdict, basis=harm.basis, risk_before=before, risk_after=after, events=harm.events
+    )
 
 
 def place_data(place: Place) -> PlaceData:

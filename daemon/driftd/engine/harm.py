@@ -1,0 +1,148 @@
+"""Whether a change harms: whether the model errs more since then. Rule: by labels where there are, else by its scores.
+
+A drift that the model answers as well as before is no reason to wake anybody, if the user says so; but what cannot be
+judged is never taken for benign.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.engine.window import events_and_mean
+from driftd.reference.layout import COARSE
+from driftd.reference.panes import Pane, merged
+from driftd.reference.profile import Profile
+
+EVENTS_MIN: Final = 50
+"""Fewer events since the change tell nothing."""
+PENDING_EVENTS_MAX: Final = 1_000
+"""After so many predictions nobody waits any longer for a verdict."""
+ERRORS: Final = 2.0
+"""Standard errors that a risk must move by to have moved."""
+TOLERATED: Final = 0.25
+"""A risk that rose by less than this share of itself is as before."""
+RISK_SIGNALS: Final = ("error", "loss")
+SCORES: Final = "scores."
+
+
+class Verdict(StrEnum):
+    """What is known of the harm of a change."""
+
+    HARMFUL = "harmful"
+    BENIGN = "benign"
+    PENDING = "pending"
+    """There is something to judge by, but too little yet."""
+    UNKNOWN = "unknown"
+
+
+class Basis(StrEnum):
+    """What a verdict rests on."""
+
+    LABELS = "labels"
+    SCORES = "scores"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """A verdict with its figures: the risk, mean error or loss, in the reference and since the change."""
+
+    verdict: Verdict
+    basis: Basis
+    risk_before: float | None = None
+    risk_after: float | None = None
+    events: int = 0
+
+
+NOT_KNOWN: Final = Harm(Verdict.UNKNOWN, Basis.NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A stream as it is now: what it is compared with, None while that is being learned, and its latest panes."""
+
+    profile: Profile | None
+    window: Sequence[Pane]
+
+
+def harm_since(inputs: Watched, outcomes: Watched, onset_ms: int) -> Harm:
+    """The harm of a change that began at `onset_ms`, as far as the windows reach back."""
+    inputs = Watched(inputs.profile, _since(inputs.window, onset_ms))
+    outcomes = Watched(outcomes.profile, _since(outcomes.window, onset_ms))
+    judged = [harm for harm in (_realised(outcomes), _estimated(inputs)) if harm is not None]
+    for harm in judged:
+        if harm.verdict in (Verdict.HARMFUL, Verdict.BENIGN):
+            return harm
+    if not judged:
+        return NOT_KNOWN
+    if sum(pane.events for pane in inputs.window) < PENDING_EVENTS_MAX:
+        return judged[0]
+    first = judged[0]
+    return Harm(Verdict.UNKNOWN, first.basis, first.risk_before, first.risk_after, first.events)
+
+
+def _since(window: Sequence[Pane], onset_ms: int) -> list[Pane]:
+    return [pane for pane in window if pane.first.at_ms >= onset_ms]
+
+
+def _realised(outcomes: Watched) -> Harm | None:
+    """By error or, for quantities, loss of labelled predictions."""
+    profile = outcomes.profile
+    if profile is None:
+        return None
+    names = [signal.name for signal in profile.schema.signals]
+    s = names.index(next(name for name in RISK_SIGNALS if name in names))
+    events, after = events_and_mean(profile, s, outcomes.window)
+    scale = profile.scale(s)
+    noise = float(profile.inflation[s]) * (1 / max(events, 1) + 1 / profile.events)
+    return _judged(Basis.LABELS, scale.mean, after, scale.deviation * noise**0.5, events)
+
+
+def _estimated(inputs: Watched) -> Harm | None:
+    """By the scores of a model with two classes: it expects to err in 1 - max(score) of its answers.
+
+    Right as long as the scores are calibrated, which a change of concept ends: labels are asked first. Source:
+    confidence-based performance estimation, as by Guillory et al., "Predicting with confidence on unseen distributions", 2021.
+    """
+    profile = inputs.profile
+    if profile is None:
+        return None
+    scores = [s for s, signal in enumerate(profile.schema.signals) if signal.name.startswith(SCORES)]
+    if not 1 <= len(scores) <= 2:
+        return None
+    s = scores[0]
+    risks = _risk_of_bins(profile, s)
+    before = profile.coarse_counts[s, : COARSE.values].astype(np.float64)
+    if not before.sum() or not inputs.window:
+        return Harm(Verdict.PENDING, Basis.SCORES)
+    after = merged(inputs.window).counts[s, : COARSE.values].astype(np.float64)
+    risk_before = float(before @ risks / before.sum())
+    spread = float(before @ (risks - risk_before) ** 2 / before.sum()) ** 0.5
+    events = int(after.sum())
+    noise = float(profile.inflation[s]) * (1 / max(events, 1) + 1 / float(before.sum()))
+    risk_after = float(after @ risks / max(events, 1))
+    return _judged(Basis.SCORES, risk_before, risk_after, spread * noise**0.5, events)
+
+
+def _risk_of_bins(profile: Profile, signal: int) -> NDArray[np.float64]:
+    """1 - max(p, 1 - p) in the middle of each coarse bin of a score, (16,)."""
+    edges = np.clip(profile.coarse_edges[signal], 0.0, 1.0)
+    middles = (np.concatenate([[0.0], edges]) + np.concatenate([edges, [1.0]])) / 2
+    risks: NDArray[np.float64] = np.minimum(middles, 1 - middles)
+    return risks
+
+
+def _judged(basis: Basis, before: float, after: float, error: float, events: int) -> Harm:
+    if events < EVENTS_MIN:
+        return Harm(Verdict.PENDING, basis, before, None, events)
+    rise = after - before
+    verdict = Verdict.PENDING
+    if rise > max(ERRORS * error, 0.0) and rise > TOLERATED / 2 * before:
+        verdict = Verdict.HARMFUL
+    elif rise + ERRORS * error <= TOLERATED * before:
+        verdict = Verdict.BENIGN
+    return Harm(verdict, basis, before, after, events)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from driftd.cli.config_file import read_config
 from driftd.cli.output import Format, note, say
 from driftd.cli.reference_file import read_references
-from driftd.cli.story import lines_of, summary
+from driftd.cli.story import doubts, lines_of, summary
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.errors import EXIT_FINDINGS, EXIT_OK
@@ -104,8 +104,7 @@ def replay_files(engine: Engine, files: Sequence[Path], listener: Listener) -> i
             totals[name] = totals.get(name, 0) + count
     note(summary(engine.counters, totals, records, seconds))
     for model in engine.status().models:
-        if model.phase != "watching":
-            note(
-                f"model {model.name}: cannot judge yet, {model.events_missing:,} events of its reference are missing"
-            )
+        doubt = doubts(model)
+        if doubt:
+            note(doubt)
     return totals.get("alerts_opened", 0)

@@ -8,10 +8,12 @@ import msgspec
 
 from driftd.contract.cloudevents import EventType, rfc3339
 from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.engine.status import ModelStatus
 
 WIDTH = 118
 INDENT = " " * 18
 SHOWN_CHANGES = 3
+UNJUDGED_SHOWN = 3
 WORDS: Mapping[str, str] = {
     EventType.ALERT_OPENED: "opened",
     EventType.ALERT_UPDATED: "updated",
@@ -84,3 +86,16 @@ def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int
         f"rejected {sum(rejected.values()):,}{told_reasons}\n"
         f"incidents {told}; retraining requests {requests}"
     )
+
+
+def doubts(model: ModelStatus) -> str:
+    """What cannot be judged of `model`, in a sentence; empty where all can be."""
+    missing = f"{model.events_missing:,} events of its reference are missing"
+    if model.phase != "watching":
+        return f"model {model.name}: cannot judge yet, {missing}"
+    if not model.unjudged:
+        return ""
+    shown = ", ".join(model.unjudged[:UNJUDGED_SHOWN])
+    more = f" and {len(model.unjudged) - UNJUDGED_SHOWN} more" if len(model.unjudged) > UNJUDGED_SHOWN else ""
+    why = missing if model.events_missing else "they wander too much for a reference of this length"
+    return f"model {model.name}: cannot judge the values of {shown}{more}: {why}"

@@ -106,7 +106,8 @@ def _estimated(inputs: Watched) -> Harm | None:
     """By the scores of a model with two classes: it expects to err in 1 - max(score) of its answers.
 
     Right as long as the scores are calibrated, which a change of concept ends: labels are asked first. Source:
-    confidence-based performance estimation, as by Guillory et al., "Predicting with confidence on unseen distributions", 2021.
+    confidence-based performance estimation, as by Guillory et al., "Predicting with confidence on unseen
+    distributions", 2021.
     """
     profile = inputs.profile
     if profile is None:

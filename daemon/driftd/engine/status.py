@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftd.engine.monitor import Monitor
+from driftd.reference.null import events_missing, judged_signals
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model. `phase` is learning, reference (is being counted) or watching; `events_missing` until watching."""
+    """One model. `phase` is learning, reference (is being counted) or watching.
+
+    `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
+    until all can be judged.
+    """
 
     name: str
     version: str | None
@@ -19,6 +24,7 @@ class ModelStatus:
     waiting_predictions: int
     open_incidents: tuple[str, ...]
     request: str | None
+    unjudged: tuple[str, ...]
     counters: Mapping[str, int]
 
 
@@ -37,6 +43,18 @@ def model_status(monitor: Monitor) -> ModelStatus:
         phase, missing = "learning", monitor.settings.reference.reference_events - len(monitor.learner)
     elif monitor.inputs.builder is not None:
         phase, missing = "reference", monitor.inputs.reference_events - monitor.inputs.builder.events
+    unjudged: list[str] = []
+    for stream in (monitor.inputs, monitor.outcomes):
+        if stream.profile is not None:
+            wanted = monitor.settings.reference.independent_events_min
+            judged = judged_signals(stream.profile, wanted).tolist()
+            unjudged += [
+                signal.name
+                for signal, ok in zip(stream.profile.schema.signals, judged, strict=True)
+                if not ok
+            ]
+            if phase == "watching" and stream.builder is not None:
+                missing = max(missing, events_missing(stream.profile, wanted))
     request = monitor.retraining.current
     return ModelStatus(
         monitor.name,
@@ -48,5 +66,6 @@ def model_status(monitor: Monitor) -> ModelStatus:
         monitor.join.waiting_predictions,
         tuple(incident.kind.value for incident in monitor.incidents.open_incidents()),
         None if request is None else request.phase.value,
+        tuple(unjudged),
         dict(monitor.counters),
     )

@@ -76,11 +76,13 @@ def bin_numbers(
     that are not above it; comparing whole rows with one edge after the other is faster than searchsorted.
     """
     bins = np.zeros(numbers.shape, np.uint8)
+    above = np.empty(numbers.shape, np.bool_)
     for column in range(edges.shape[1]):
         edge = edges[:, column, None]
         if np.isinf(edge).all():
             break
-        bins += numbers >= edge
+        np.greater_equal(numbers, edge, out=above)
+        bins += above.view(np.uint8)
     bins[numbers < low[:, None]] = layout.below
     bins[numbers > high[:, None]] = layout.above
     finite = np.isfinite(numbers)

@@ -18,11 +18,13 @@ SHRINKAGE_EVENTS: Final = 100.0
 """So many events of the reference are added, so that a few odd ones make no steep tilt."""
 SLOPE_MAX: Final = 3.0
 REFRESH_EVENTS: Final = 128
+REFRESH_PANES_MIN: Final = 4
+"""Long panes: often enough, and no more than a tenth of the work."""
 
 
 def refresh_panes(pane_events: int) -> int:
     """How many panes a learned tilt stays as it is."""
-    return max(REFRESH_EVENTS // pane_events, 2)
+    return max(REFRESH_EVENTS // pane_events, REFRESH_PANES_MIN)
 
 
 class Learned:

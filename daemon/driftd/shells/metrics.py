@@ -116,6 +116,8 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     yield gauge("model_phase", "1 for the phase that the model is in.", ["model", "phase"], phases)
     missing = [((one.name,), one.events_missing) for one in models]
     yield gauge("model_events_missing", "Events until the model can be judged.", ["model"], missing)
+    unjudged = [((one.name,), len(one.unjudged)) for one in models]
+    yield gauge("model_signals_unjudged", "Signals that the reference cannot judge yet.", ["model"], unjudged)
     waiting = [((one.name,), one.waiting_predictions) for one in models]
     yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)
     kinds = [

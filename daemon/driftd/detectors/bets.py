@@ -42,6 +42,8 @@ CATEGORY_WEIGHTS: Final = np.array(
     [0.03] * 8 + [0.025] * 12 + [0.02] * 4 + [0.04, 0.02] + [0.01] + [0.1] * LEARNED_BETS
 )
 """How much is put on each bet. A tenth more or less moves a delay by a per cent: what matters is that none is zero."""
+DOWNWARDS_FROM: Final = 0.3
+"""A bet whose slopes fall with the values, correlated by so much, is one on smaller values."""
 ONE_SIDED: Final = frozenset({"error", "loss", "failed"})
 """Signals of which less is no trouble: no bets are wasted on it."""
 
@@ -74,12 +76,20 @@ class Bets:
         live[:, :FIXED_BETS] = np.abs(self.slopes).sum(axis=1) > 0
         for s, signal in enumerate(self.profile.schema.signals):
             if signal.name in ONE_SIDED:
-                live[s, len(SHIFTS) : 2 * len(SHIFTS)] = False
-        weights = weights * live
+                live[s] &= self._is_upwards(s)
+        weights = weights * (live & self.judged & watched[:, None])
         weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-        weights *= self.judged & watched[:, None]
         shares: NDArray[np.float64] = weights / max(int((weights.sum(axis=1) > 0).sum()), 1)
         return shares
+
+    def _is_upwards(self, s: int) -> NDArray[np.bool_]:
+        """Which bets of signal `s` do not pay when its values get smaller, (29,)."""
+        p, score, slopes = self.probabilities[s], self.tilts.scores[s], self.slopes[s]
+        # what a learned bet will pay for is not known, so it is none
+        covariance = (p * score) @ slopes - (p @ score) * (p @ slopes)
+        spread = np.sqrt(p @ score**2 - (p @ score) ** 2) * np.sqrt(p @ slopes**2 - (p @ slopes) ** 2)
+        upwards = covariance >= -DOWNWARDS_FROM * spread
+        return np.concatenate([upwards, np.zeros(LEARNED_BETS, np.bool_)])
 
     @property
     def muted(self) -> NDArray[np.bool_]:

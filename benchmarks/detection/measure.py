@@ -1,0 +1,118 @@
+"""Detectors side by side: false alarms on stationary streams, delay of changes, concept drift in published streams.
+
+`python -m benchmarks.detection --data ../shared/data --write docs` measures all of it in a quarter of an hour on two
+cores and writes docs/detection-benchmark.md and .svg; `--short` is a form of some seconds.
+"""
+
+import json
+import multiprocessing
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.detection.changes import PLAN
+from benchmarks.detection.concepts import concept_rows, elec2_rows
+from benchmarks.detection.peers import rivers, windowed
+from benchmarks.detection.streams import KINDS
+from benchmarks.detection.subjects import Driftd, Dummy, Subject
+from benchmarks.detection.trials import Plan, Quiet, delays, quiet, quiet_rows
+from benchmarks.report import Row, arguments, table
+
+BUDGET_EVENTS: Final = 1_000_000
+FULL: Final = Plan(1_000_000, 20, 50_000, BUDGET_EVENTS, 11)
+SHORT: Final = Plan(20_000, 2, 4_000, BUDGET_EVENTS, 11)
+EVIDENCE: Final = "driftd evidence"
+SHORT_SUBJECTS: Final = [EVIDENCE, "KS, Bonferroni, 1,000", "dummy, every 1,000", "dummy, never"]
+SHORT_CHANGES: Final[Mapping[str, tuple[str, ...]]] = {"independent": ("1 sigma", "3 sigma")}
+
+
+def subjects() -> dict[str, Subject]:
+    """All detectors under test, by name."""
+    every: list[Subject] = [
+        Driftd("evidence", EVIDENCE, BUDGET_EVENTS),
+        Driftd("evidence", "driftd evidence, 1 per 100k", BUDGET_EVENTS // 10),
+        Driftd("distance", "driftd distance", BUDGET_EVENTS),
+        *windowed(),
+        *rivers(),
+        Dummy(1_000),
+        Dummy(BUDGET_EVENTS),
+        Dummy(None),
+    ]
+    return {subject.name: subject for subject in every}
+
+
+def main(argv: Sequence[str] | None = None) -> list[Row]:
+    """Measure as `argv` says; all rows that were printed."""
+    options = _options(argv)
+    tables = _measure(options, SHORT if options.short else FULL)
+    for name, rows in tables.items():
+        print(f"\n{name}\n{table(rows)}")
+    if options.json is not None:
+        options.json.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+    if options.write is not None:
+        from benchmarks.detection.document import write  # noqa: PLC0415  it draws, and who does not needs no matplotlib
+
+        write(tables, BUDGET_EVENTS, options.write)
+    return [row for rows in tables.values() for row in rows]
+
+
+def _options(argv: Sequence[str] | None) -> Namespace:
+    parser = arguments(__doc__)
+    add = parser.add_argument
+    add("--short", action="store_true", help="a form of some seconds, for the tests")
+    add("--data", type=Path, help="the folder with the published streams; none: they are left out")
+    add("--write", type=Path, metavar="FOLDER", help="write detection-benchmark.md and .svg there")
+    add("--workers", type=int, default=multiprocessing.cpu_count(), help="processes")
+    add("--subjects", nargs="+", help="only these")
+    add("--kinds", nargs="+", help="only these kinds of stream")
+    add("--seeds", type=int, default=1, help="stationary streams of each kind")
+    return parser.parse_args(argv)
+
+
+def _measure(options: Namespace, plan: Plan) -> dict[str, list[Row]]:
+    """All tables, by name."""
+    run = partial(_run, options.workers)
+    names = options.subjects or (SHORT_SUBJECTS if options.short else list(subjects()))
+    kinds = options.kinds or (list(SHORT_CHANGES) if options.short else list(KINDS))
+    changes = SHORT_CHANGES if options.short else PLAN
+    seeds = [plan.seed + 1_000 * n for n in range(options.seeds)]
+    calm = run(
+        [partial(_quiet, name, kind, plan, seed) for name in names for kind in kinds for seed in seeds]
+    )
+    results: list[Quiet] = [result for result in calm if result is not None]
+    every = {(one.subject, one.kind): one.events / max(one.alarms, 1) for one in results}
+    found = run(
+        [
+            partial(_delays, name, kind, changes[kind], plan, every[name, kind])
+            for name in names
+            for kind in kinds
+            if kind in changes and (name, kind) in every
+        ]
+    )
+    tables = {
+        "stationary": quiet_rows(results, BUDGET_EVENTS),
+        "changes": [row for rows in found for row in rows],
+    }
+    if options.data is not None:
+        models = [partial(concept_rows, options.data, frozen) for frozen in (True, False)]
+        frozen, learning, elec2 = run([*models, partial(elec2_rows, options.data)])
+        tables |= {"concepts": [*frozen, *learning], "elec2": elec2}
+    return tables
+
+
+def _run(workers: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """The results of `tasks`, in order."""
+    if workers <= 1:
+        return [task() for task in tasks]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return [result.get() for result in [pool.apply_async(task) for task in tasks]]
+
+
+def _quiet(name: str, kind: str, plan: Plan, seed: int) -> Quiet | None:
+    return quiet(subjects()[name], kind, plan, seed)
+
+
+def _delays(name: str, kind: str, changes: Sequence[str], plan: Plan, every: float) -> list[Row]:
+    return delays(subjects()[name], kind, changes, plan, every)

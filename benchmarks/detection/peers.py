@@ -1,0 +1,187 @@
+"""What others do: windows compared by tests, and River's detectors. Rule: as their users have them, with defaults."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import isnan
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from river import drift
+
+from benchmarks.detection.streams import DAY_EVENTS, SIGNALS, Kind, Values
+from benchmarks.detection.subjects import Alarm
+
+WINDOW_EVENTS: Final = 1_000
+REFERENCE_SAMPLE: Final = 5_000
+CALIBRATION_EVENTS: Final = 20_000
+BLOCK_EVENTS: Final = 1_000
+
+
+class Windowed:
+    """Compares windows of 1,000 events, one after the other, with a reference of 5,000."""
+
+    def __init__(self, name: str, decide: Callable[[NDArray[np.float64]], bool], psi: bool = False) -> None:
+        """`decide` says by p-values (20,), or with `psi` by PSI (20,), whether there is drift."""
+        self.name = name
+        self.events_max = 10**9
+        self._decide = decide
+        self._psi = psi
+
+    def fit(self, reference: Values, kind: Kind) -> "FittedWindowed | None":
+        """Keep the reference's values."""
+        if kind.categories:
+            return None
+        return FittedWindowed(reference[-REFERENCE_SAMPLE:], self._decide, self._psi)
+
+
+class FittedWindowed:
+    """A reference's values, sorted."""
+
+    def __init__(self, reference: Values, decide: Callable[[NDArray[np.float64]], bool], psi: bool) -> None:
+        self._columns = [np.sort(x[np.isfinite(x)]) for x in reference.T]
+        self._decide = decide
+        self._psi = psi
+
+    def alarms(self, values: Values, first: int, until: int | None = None) -> list[Alarm]:
+        """An alarm at the end of each window that is found to differ."""
+        measure = _psi if self._psi else _p_value
+        alarms: list[Alarm] = []
+        for end in range(WINDOW_EVENTS, len(values) + 1, WINDOW_EVENTS):
+            window = values[end - WINDOW_EVENTS : end]
+            measured = np.array([measure(r, w) for r, w in zip(self._columns, window.T, strict=True)])
+            if self._decide(measured):
+                ranked = tuple(np.argsort(-measured if self._psi else measured).tolist())
+                alarms.append(Alarm(first + end - 1, first + end - WINDOW_EVENTS, ranked))
+                if until is not None and alarms[-1].event >= until:
+                    break
+        return alarms
+
+
+def _p_value(reference: Values, window: Values) -> float:
+    """Kolmogorov and Smirnov's, asymptotic."""
+    window = np.sort(window[np.isfinite(window)])
+    both = np.concatenate([reference, window])
+    below = np.searchsorted(reference, both, "right") / reference.size
+    distance = float(np.abs(below - np.searchsorted(window, both, "right") / window.size).max())
+    size = reference.size * window.size / (reference.size + window.size)
+    return float(min(2 * np.exp(-2 * size * distance**2), 1.0))
+
+
+def _psi(reference: Values, window: Values) -> float:
+    """Population Stability Index over the reference's tenths."""
+    edges = np.unique(reference[np.arange(1, 10) * reference.size // 10])
+    before = np.bincount(np.searchsorted(edges, reference, "right"), minlength=edges.size + 1) + 0.5
+    after = (
+        np.bincount(np.searchsorted(edges, window[np.isfinite(window)], "right"), minlength=edges.size + 1)
+        + 0.5
+    )
+    p, q = before / before.sum(), after / after.sum()
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+class River:
+    """One of River's detectors on each signal; the model's alarm is the first of any."""
+
+    def __init__(self, name: str, build: Callable[..., Any], events_max: int, **options: Any) -> None:
+        self.name = name
+        self.events_max = events_max
+        self._build = build
+        self._options = options
+
+    def fit(self, reference: Values, kind: Kind) -> "FittedRiver | None":
+        """Standardise by the reference, as driftd does before it feeds them."""
+        if kind.categories:
+            return None
+        return FittedRiver(reference, partial(self._build, **self._options))
+
+
+class CalibratedRiver:
+    """The same, as sensitive as it can be while a block bootstrap of the reference raises no alarm."""
+
+    def __init__(
+        self, name: str, build: Callable[..., Any], option: str, grid: tuple[float, ...], events_max: int
+    ) -> None:
+        """`grid`: values of `option`, the most sensitive first."""
+        self.name = name
+        self.events_max = events_max
+        self._build = build
+        self._option = option
+        self._grid = grid
+
+    def fit(self, reference: Values, kind: Kind) -> "FittedRiver | None":
+        """The first value of the grid that is quiet on the resampled reference, or the last."""
+        if kind.categories:
+            return None
+        rng = np.random.default_rng(5)
+        starts = rng.integers(0, len(reference) - BLOCK_EVENTS, CALIBRATION_EVENTS // BLOCK_EVENTS)
+        stream = np.concatenate([reference[begin : begin + BLOCK_EVENTS] for begin in starts])
+        for value in self._grid:
+            fitted = FittedRiver(reference, partial(self._build, **{self._option: value}))
+            if not fitted.alarms(stream, 0, until=0):
+                return fitted
+        return FittedRiver(reference, partial(self._build, **{self._option: self._grid[-1]}))
+
+
+class FittedRiver:
+    """Builds the detectors anew for each stream."""
+
+    def __init__(self, reference: Values, build: Callable[[], Any]) -> None:
+        self._mean = np.nanmedian(reference, axis=0)
+        low, high = np.nanquantile(reference, [0.25, 0.75], axis=0)
+        self._deviation = np.maximum((high - low) / 1.349, 1e-6)
+        self._build = build
+
+    def alarms(self, values: Values, first: int, until: int | None = None) -> list[Alarm]:
+        """Every detection of every signal, in order."""
+        found: list[Alarm] = []
+        scaled = (values - self._mean) / self._deviation
+        end = len(values)
+        for s in range(values.shape[1]):
+            detector = self._build()
+            for index, value in enumerate(scaled[:end, s].tolist()):
+                if not isnan(value):
+                    detector.update(value)
+                    if detector.drift_detected:
+                        found.append(Alarm(first + index, None, (s,)))
+                        if until is not None and first + index >= until:
+                            end = index
+                            break
+        return sorted(found, key=lambda alarm: alarm.event)
+
+
+def windowed() -> list[Windowed]:
+    """The three rules by windows."""
+    return [
+        Windowed("KS, Bonferroni, 1,000", lambda p: bool(p.min() < 0.05 / SIGNALS)),
+        Windowed("PSI > 0.2, 1,000", lambda psi: bool(psi.max() > 0.2), psi=True),
+        Windowed("half of the features, KS", lambda p: bool((p < 0.05).mean() >= 0.5)),
+    ]
+
+
+def rivers() -> list[River | CalibratedRiver]:
+    """River's detectors of numbers."""
+    deltas = tuple(10.0**-e for e in (3, 4, 6, 9, 13, 20, 40, 80, 160))
+    thresholds = (50.0, 75.0, 100.0, 150.0, 250.0, 400.0, 700.0, 1_500.0, 4_000.0)
+    return [
+        River("ADWIN", drift.ADWIN, 10 * DAY_EVENTS),
+        CalibratedRiver("ADWIN, calibrated", drift.ADWIN, "delta", deltas, 10 * DAY_EVENTS),
+        River("PageHinkley", drift.PageHinkley, 10 * DAY_EVENTS),
+        CalibratedRiver(
+            "PageHinkley, calibrated", drift.PageHinkley, "threshold", thresholds, 10 * DAY_EVENTS
+        ),
+        River("KSWIN", drift.KSWIN, 2_000, seed=7),
+    ]
+
+
+BINARY: Final[Mapping[str, Callable[[], Any]]] = {
+    "ADWIN": drift.ADWIN,
+    "PageHinkley": drift.PageHinkley,
+    "KSWIN": lambda: drift.KSWIN(seed=7),
+    "DDM": drift.binary.DDM,
+    "EDDM": drift.binary.EDDM,
+    "FHDDM": drift.binary.FHDDM,
+    "HDDM_A": drift.binary.HDDMA,
+    "HDDM_W": drift.binary.HDDMW,
+}
+"""River's eight, on 0 and 1."""

@@ -1,7 +1,7 @@
 """Evidence: what it finds, what it leaves alone, and that nobody can tell how its stream was cut, or restarted."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Pane, Place, PlaceList, merged
 from driftd.reference.profile import Profile
 
+Numbers: TypeAlias = NDArray[np.float64]
 FIRST_MS: Final = 1_767_571_200_000
 REFERENCE: Final = 3_000
 SCHEMA: Final = Schema(
@@ -95,7 +96,7 @@ def first_finding(stream: Stream, columns: Columns) -> tuple[int, Finding]:
     pytest.fail("nothing was found")
 
 
-def with_number(columns: Columns, numbers: NDArray[np.float64]) -> Columns:
+def with_number(columns: Columns, numbers: Numbers) -> Columns:
     return Columns(np.vstack([numbers, columns.numbers[1:]]), columns.categories)
 
 
@@ -104,7 +105,7 @@ def test_a_quiet_stream_stays_quiet() -> None:
 
 
 QUIET_EVENTS, WAIT = 700, 900
-CHANGES: Final = {
+CHANGES: Final[dict[str, tuple[Callable[[Numbers], Numbers], Effect, int]]] = {
     "shifted by a deviation": (lambda x: x + 1, Effect.SHIFT, 150),
     "twice as wide": (lambda x: 2 * x, Effect.SHIFT, 300),
     "stuck": (lambda x: np.full_like(x, 0.1234), Effect.SHIFT, 100),
@@ -233,8 +234,9 @@ def test_what_merged_panes_win_is_what_they_win_one_by_one(weights: list[int], s
         panes.append(Pane(Place(0, "p", 0, 0), Place(0, "p", 0, 0), weight, counts, np.zeros(3, np.int64)))
     slopes = detector.bets.slopes
 
-    def won(pane: Pane) -> NDArray[np.float64]:
-        return np.matmul(pane.counts[:, None, :].astype(np.float64), slopes)[:, 0]
+    def won(pane: Pane) -> Numbers:
+        products: Numbers = np.matmul(pane.counts[:, None, :].astype(np.float64), slopes)[:, 0]
+        return products
 
     assert np.array_equal(won(merged(panes)), sum(won(pane) for pane in panes))
 
@@ -261,7 +263,7 @@ def test_a_signal_that_wanders_too_much_for_its_reference_is_not_judged_and_the_
     ],
     ids=["constant", "all missing", "two values", "all invalid"],
 )
-def test_odd_references_stay_quiet_and_tell_a_change(numbers: NDArray[np.float64]) -> None:
+def test_odd_references_stay_quiet_and_tell_a_change(numbers: Numbers) -> None:
     quiet, changed = normal(5_000, 12), normal(500, 13)
     stream = watching(columns=with_number(normal(REFERENCE), numbers))
     assert not any(e.findings for e in fed(stream, with_number(quiet, np.resize(numbers, 5_000)), []))

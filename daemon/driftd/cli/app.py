@@ -39,7 +39,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "topics create": ("driftd.cli.topics:create", "Create the topics that are missing."),
     "topics plan": ("driftd.cli.topics:plan", "Show which topics would be created, and which differ."),
     "reference build": ("driftd.cli.reference:build", "Make a reference from a recording."),
-    "reference show": ("driftd.cli.reference:show", "Show what a reference holds."),
+    "reference show": (
+        "driftd.cli.reference_show:show",
+        "Show what a reference holds, and what it cannot judge.",
+    ),
+    "reference diff": ("driftd.cli.reference_show:diff", "Show how two references differ."),
+    "reference merge": ("driftd.cli.reference:merge", "Make one reference of several."),
     "schema write": ("driftd.cli.schema:write", "Write the schemas of all events to a directory."),
     "schema check": ("driftd.cli.schema:check", "Check that a directory holds the schemas of this version."),
     "schema show": ("driftd.cli.schema:show", "Print the schema of one event."),

@@ -104,7 +104,6 @@ def replay_files(engine: Engine, files: Sequence[Path], listener: Listener) -> i
             totals[name] = totals.get(name, 0) + count
     note(summary(engine.counters, totals, records, seconds))
     for model in engine.status().models:
-        doubt = doubts(model)
-        if doubt:
+        for doubt in doubts(model):
             note(doubt)
     return totals.get("alerts_opened", 0)

@@ -1,7 +1,7 @@
 """What happened, for a person: a line for each event, and a summary. Rule: facts come from the events alone."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -88,8 +88,26 @@ def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int
     )
 
 
-def doubts(model: ModelStatus) -> str:
-    """What cannot be judged of `model`, in a sentence; empty where all can be."""
+def unstable_words(jumps: Sequence[tuple[str, int]]) -> str:
+    """That a reference changed inside: which signals, and when, those of one minute together."""
+    times: dict[str, list[str]] = {}
+    for signal, at_ms in jumps:
+        times.setdefault(minute(at_ms), []).append(signal)
+    told = [
+        f"{', '.join(signals)} changed at {when} UTC" for when, signals in list(times.items())[:SHOWN_CHANGES]
+    ]
+    more = f"; and at {len(times) - SHOWN_CHANGES} more times" if len(times) > SHOWN_CHANGES else ""
+    return f"the reference is not stable: {'; '.join(told)}{more}"
+
+
+def doubts(model: ModelStatus) -> list[str]:
+    """What cannot be judged of `model`, or not well, in sentences."""
+    told = [f"model {model.name}: {unstable_words(model.unstable)}"] if model.unstable else []
+    unjudged = _unjudged(model)
+    return [*told, unjudged] if unjudged else told
+
+
+def _unjudged(model: ModelStatus) -> str:
     missing = f"{model.events_missing:,} events of its reference are missing"
     if model.phase != "watching":
         return f"model {model.name}: cannot judge yet, {missing}"

@@ -66,7 +66,7 @@ class DistanceDetector:
         self.number = np.array([levels is None for levels in profile.levels])
         reference_valid = profile.coarse_counts * profile.possible
         self.reference_valid = reference_valid.sum(axis=1)
-        self.cumulative = np.cumsum(_in_order(profile.probabilities), axis=1)
+        self.cumulative = np.cumsum(in_order(profile.probabilities), axis=1)
         freedom = np.maximum(profile.possible.sum(axis=1) - 1, 1)
         self.chi_square = np.array([chi_square_limit(int(k), self.p_value) for k in freedom])
         self.reference_missing = profile.coarse_counts[:, COARSE.missing]
@@ -244,11 +244,11 @@ def distances(
     ) / 2
     exact = counts * possible
     exact_shares = exact / np.maximum(exact.sum(axis=1, keepdims=True), 1)
-    ks = np.abs(np.cumsum(_in_order(exact_shares), axis=1) - cumulative).max(axis=1)
+    ks = np.abs(np.cumsum(in_order(exact_shares), axis=1) - cumulative).max(axis=1)
     return psi, np.sqrt(np.maximum(js_bits, 0.0)), ks
 
 
-def _in_order(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_order(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Columns in the order of the values: below the range first, above it last; the rest left out."""
     order = [COARSE.below, *range(COARSE.values), COARSE.above]
     return rows[:, order]

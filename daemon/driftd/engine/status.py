@@ -12,7 +12,8 @@ class ModelStatus:
     """One model. `phase` is learning, reference (is being counted) or watching.
 
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
-    until all can be judged.
+    until all can be judged. `unstable` are signals that changed while the reference was counted, and when, in
+    milliseconds.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ModelStatus:
     open_incidents: tuple[str, ...]
     request: str | None
     unjudged: tuple[str, ...]
+    unstable: tuple[tuple[str, int], ...]
     counters: Mapping[str, int]
 
 
@@ -44,6 +46,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
     elif monitor.inputs.builder is not None:
         phase, missing = "reference", monitor.inputs.reference_events - monitor.inputs.builder.events
     unjudged: list[str] = []
+    unstable: list[tuple[str, int]] = []
     for stream in (monitor.inputs, monitor.outcomes):
         if stream.profile is not None:
             wanted = monitor.settings.reference.independent_events_min
@@ -53,6 +56,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
                 for signal, ok in zip(stream.profile.schema.signals, judged, strict=True)
                 if not ok
             ]
+            unstable += [(jump.signal, jump.at_ms) for jump in stream.profile.jumps]
             if phase == "watching" and stream.builder is not None:
                 missing = max(missing, events_missing(stream.profile, wanted))
     request = monitor.retraining.current
@@ -67,5 +71,6 @@ def model_status(monitor: Monitor) -> ModelStatus:
         tuple(incident.kind.value for incident in monitor.incidents.open_incidents()),
         None if request is None else request.phase.value,
         tuple(unjudged),
+        tuple(unstable),
         dict(monitor.counters),
     )

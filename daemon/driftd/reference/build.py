@@ -12,9 +12,9 @@ from driftd.decode.batch import INVALID
 from driftd.reference.bins import bin_numbers
 from driftd.reference.cut import Cut, bounded
 from driftd.reference.cycle import HOUR_MS, Cycle
+from driftd.reference.finish import finished
 from driftd.reference.history import HistoryCounter
 from driftd.reference.layout import FINE, OTHER_FINE
-from driftd.reference.null import with_null
 from driftd.reference.panes import Columns, PaneCounter, Places
 from driftd.reference.profile import Levels, Profile, category_rows, number_rows, quanta, to_coarse
 
@@ -100,7 +100,7 @@ class Builder:
         counts, sums = self.counts + self.counter.counts, self.sums + self.counter.sums
         ones = np.ones(len(self.cut.schema.signals))
         cut = self.cut
-        return with_null(
+        return finished(
             Profile(
                 model, version, cut.schema, self._levels(), self.events, self.first_ms, self.last_ms,
                 self.counter.pane_events, cut.coarse_of_fine, cut.edges, counts, cut.center, cut.quantum, sums,

@@ -12,7 +12,7 @@ from driftd.reference.arrays import array_to_json, floats_from_json, integers_fr
 from driftd.reference.cycle import Cycle
 from driftd.reference.history import History, small
 from driftd.reference.layout import COARSE
-from driftd.reference.profile import Levels, Null, Profile
+from driftd.reference.profile import Jump, Levels, Null, Profile
 from driftd.reference.tilts import BETS
 
 FORMAT = "driftd-reference"
@@ -53,6 +53,7 @@ def profile_to_json(profile: Profile) -> dict[str, object]:
     document |= {name: array_to_json(getattr(profile, name)) for name in (*FLOATS, *INTEGERS)}
     document["cycle"] = profile.cycle.value
     document["history"] = history_to_json(profile.history)
+    document["jumps"] = [[jump.signal, jump.at_ms, jump.errors] for jump in profile.jumps]
     document["null"] = None if profile.null is None else _null_to_json(profile.null)
     return document
 
@@ -111,6 +112,7 @@ def profile_from_json(document: Mapping[str, Any]) -> Profile:
             **{name: integers_from_json(document[name]) for name in INTEGERS},  # type: ignore[arg-type]
             history=history_from_json(document["history"]),
             cycle=Cycle(document["cycle"]),
+            jumps=tuple(Jump(name, int(at_ms), float(errors)) for name, at_ms, errors in document["jumps"]),
             null=None if document["null"] is None else _null_from_json(document["null"]),
         )
     except (KeyError, TypeError) as error:

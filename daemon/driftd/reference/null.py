@@ -5,7 +5,6 @@ Three things are learned from the reference's history. `scatter`: how much less 
 signal's own wandering. Source of the bets: Shin, Ramdas and Rinaldo, "E-detectors", arXiv 2203.03532, tempered here.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from driftd.reference.history import History
 from driftd.reference.layout import COARSE
 from driftd.reference.learned import Learned, refresh_panes
 from driftd.reference.profile import PSEUDO_COUNT, Null, Profile
-from driftd.reference.scatter import inflation, missing_inflation, overdispersion
+from driftd.reference.scatter import overdispersion
 from driftd.reference.tilts import (
     BETS,
     DIRECTION_GROUPS,
@@ -42,16 +41,6 @@ MEAN_MAX: Final = 1.02
 BLOCKS_FOR_MEANS: Final = 25
 RAISE: Final = 1.15
 SCATTER_MAX: Final = 1e9
-
-
-def with_null(profile: Profile) -> Profile:
-    """`profile` with all that is learned from its history."""
-    return replace(
-        profile,
-        inflation=inflation(profile.history, profile),
-        missing_inflation=missing_inflation(profile.history),
-        null=fit(profile),
-    )
 
 
 def fit(profile: Profile) -> Null:
@@ -167,6 +156,16 @@ def _scatter(
     history: History, p: NDArray[np.float64], buckets: NDArray[np.int64], tilts: Tilts
 ) -> NDArray[np.float64]:
     """Overdispersion of each direction, (s, 8), where `p` (h, s, 20) is expected."""
+    return overdispersion(deviations_of(history, p, buckets, tilts))
+
+
+def deviations_of(
+    history: History, p: NDArray[np.float64], buckets: NDArray[np.int64], tilts: Tilts
+) -> NDArray[np.float64]:
+    """Each block's sum in each direction, (t, s, 8), standardised as if events were independent.
+
+    `p` (h, s, 20) is expected, by bucket, and `buckets` (t,) are the blocks'. 0 where next to nothing ever happened.
+    """
     directions = tilts.directions
     mean = np.einsum("hsk,skd->hsd", p, directions)
     square = np.einsum("hsk,skd->hsd", p, directions**2)
@@ -176,7 +175,7 @@ def _scatter(
     # a direction of what hardly ever happened has no scatter to speak of
     rare = (variance * events * history.blocks).max(axis=0) < 1
     deviations = (observed - events * mean[buckets]) / np.sqrt(events * variance[buckets])
-    return np.where(rare, 1.0, overdispersion(deviations))
+    return np.where(rare, 0.0, deviations)
 
 
 def _of_bets(of_directions: NDArray[np.float64]) -> NDArray[np.float64]:

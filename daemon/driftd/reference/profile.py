@@ -48,6 +48,15 @@ class Null:
     gain: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """One signal that changed inside of its reference, at `at_ms`; `errors`: by how many standard errors."""
+
+    signal: str
+    at_ms: int
+    errors: float
+
+
 @dataclass(frozen=True)
 class Profile:
     """Counts of the reference events of one model version, over s signals.
@@ -80,6 +89,7 @@ class Profile:
     history: History
     cycle: Cycle
     null: Null | None = None
+    jumps: tuple[Jump, ...] = ()
 
     @cached_property
     def number_rows(self) -> NDArray[np.int64]:
@@ -168,7 +178,7 @@ class Profile:
         return Scale(mean, _deviation(self.edges[signal], counts, mean, self.low[signal], self.high[signal]))
 
     def merge(self, other: "Profile") -> "Profile":
-        """The counts of both references' events, what is learned from them left open: see `reference.null`.
+        """The counts of both references' events; what is learned from them is left to `reference.finish`.
 
         Raises ValueError where they were cut differently.
         """
@@ -189,6 +199,7 @@ class Profile:
             high=np.maximum(self.high, other.high),
             history=self.history.join(other.history),
             null=None,
+            jumps=(),
         )
 
     def difference(self, other: "Profile") -> str:

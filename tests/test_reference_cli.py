@@ -51,7 +51,17 @@ def test_what_is_built_is_shown_with_figures_of_each_signal(capsys: pytest.Captu
     assert main(["reference", "show", "m.json"]) == 0
     told = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert "mean 4.5" in told["features.a"]
-    assert told["features.b"].split()[1:] == ["category", "0.0%", "400", "z", "49.8%,", "y", "33.5%,", "x", "16.8%"]
+    assert told["features.b"].split()[1:] == [
+        "category",
+        "0.0%",
+        "400",
+        "z",
+        "49.8%,",
+        "y",
+        "33.5%,",
+        "x",
+        "16.8%",
+    ]
     assert told["features.c"].split()[1:3] == ["number", "25.0%"]
     assert told["model"] == "model m, any version, 400 events"
 

@@ -15,7 +15,7 @@ from driftd.engine.sentences import change_in_words
 from driftd.reference.cycle import Cycle
 from driftd.reference.document import profile_hash, profile_to_json
 from driftd.reference.figures import Summary, reference_summary
-from driftd.reference.null import events_missing, fit, judged_signals, seen_buckets
+from driftd.reference.null import events_missing, fit, judged_signals
 from driftd.reference.panes import Place
 from driftd.reference.profile import Profile
 
@@ -41,7 +41,7 @@ def show(file: Path, /, *, format: Format = "text") -> None:
     null = profile.null if profile.null is not None else fit(profile)
     judged = judged_signals(profile, JUDGED_FROM)
     independent = profile.events / null.scatter[:, 0]
-    seen = seen_buckets(profile)
+    seen = null.seen
     if format == "json":
         extra = {
             "hash": profile_hash(profile),
@@ -80,13 +80,14 @@ def _doubts(profile: Profile) -> list[str]:
     """What this reference cannot judge, in sentences."""
     sentences = []
     judged = judged_signals(profile, JUDGED_FROM)
+    null = profile.null if profile.null is not None else fit(profile)
     names = [s.name for s, ok in zip(profile.schema.signals, judged.tolist(), strict=True) if not ok]
     if names:
         missing = events_missing(profile, JUDGED_FROM)
         sentences.append(
             f"cannot judge the values of {', '.join(names)}: {missing:,} more events are needed, if all goes on so."
         )
-    unseen = np.flatnonzero(~seen_buckets(profile))
+    unseen = np.flatnonzero(~null.seen)
     if unseen.size:
         sentences.append(
             f"hours not seen, judged with more caution: {hours_in_words(unseen.tolist(), profile.cycle)}."

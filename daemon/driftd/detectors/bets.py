@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from driftd.reference.layout import COARSE
 from driftd.reference.null import (
     all_probabilities,
-    bucket_counts,
-    bucket_probabilities,
+    expected_by_bucket,
     fit,
     is_number,
-    seen_buckets,
 )
 from driftd.reference.profile import Profile
 from driftd.reference.tilts import BETS, FIXED_BETS, GROUPS, LEARNED_BETS, SHIFTS, VALUE_BETS, Group, tilts_of
@@ -64,9 +62,12 @@ class Bets:
         self.independent_events = events[:, None] / self.scatter
         self.judged = self.independent_events >= independent_events_min
         self.weights = self._weights(watched)
-        self._buckets = bucket_probabilities(profile, self.cyclic)
-        self._seen = seen_buckets(profile)
-        self._bucket_events = bucket_counts(profile).sum(axis=2) if self.cyclic.any() else None
+        self._buckets = expected_by_bucket(profile, null)
+        self._seen = null.seen
+        self._bucket_events: NDArray[np.int64] | None = None
+        if self.cyclic.any():
+            self._bucket_events = np.zeros(self._buckets.shape[:2], np.int64)
+            self._bucket_events[:, self.cyclic] = null.hours.sum(axis=2)
         self._prices: dict[int, NDArray[np.float64]] = {}
 
     def _weights(self, watched: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -78,6 +78,7 @@ def builder_to_json(builder: Builder) -> Document:
         "pane_events": builder.counter.pane_events,
         "counter": counter_to_json(builder.counter),
         "counts": array_to_json(builder.counts),
+        "coarse_counts": array_to_json(builder.coarse_counts),
         "sums": array_to_json(builder.sums),
         "blocks": len(builder.history.blocks),
         "block_panes": builder.history.block_panes,
@@ -105,7 +106,9 @@ def restore_builder(document: Document, parts: Mapping[str, Document], stream: S
         builder.levels[s] = LevelCounter(stream.levels_max, codes, unbounded)
     builder.low, builder.high = (np.array(floats_from_json(document[name])) for name in ("low", "high"))
     fill_counter(builder.counter, document["counter"])
-    builder.counts, builder.sums = (integers_from_json(document[name]) for name in ("counts", "sums"))
+    builder.counts, builder.coarse_counts, builder.sums = (
+        integers_from_json(document[name]) for name in ("counts", "coarse_counts", "sums")
+    )
     kept = builder.history
     for number in range(StoredHistory(None, document["blocks"]).entries):
         part = parts[_key(stream, number)]

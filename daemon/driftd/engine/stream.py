@@ -21,7 +21,7 @@ from driftd.reference.build import Builder
 from driftd.reference.cut import Cut
 from driftd.reference.cycle import DAY_MS, Cycle
 from driftd.reference.layout import COARSE
-from driftd.reference.null import judged_signals, seen_buckets
+from driftd.reference.null import judged_signals
 from driftd.reference.panes import Columns, Pane, PaneCounter, Place, Places
 from driftd.reference.profile import Profile
 
@@ -33,6 +33,8 @@ GROWN_MAX = 4
 """A reference of rare events grows to so many times its first length, however many days that takes."""
 GROWTH = 2
 """A reference that grows is looked at each time that it is so many times as long."""
+
+ENDLESS = 2**62
 
 ELEVATED_FROM = 2.0
 """Standard errors above the reference from which a loss is not over."""
@@ -108,8 +110,8 @@ class Stream:
             self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)
         elif self.watchers is not None:
             states = self.watchers.state()
-        self.profile = profile
-        self.watchers = watchers_for(profile, self.settings, self.counter.pane_events, states)
+        self.profile = profile.without_history()
+        self.watchers = watchers_for(self.profile, self.settings, self.counter.pane_events, states)
 
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
         """Take n events; what the detectors say of them, in order of the events.
@@ -120,20 +122,25 @@ class Stream:
         told: list[Evaluation] = []
         taken = 0
         while taken < len(places):
-            room = len(places) if self.builder is None else self.reference_events - self.builder.events
-            stop = min(taken + room, len(places))
+            stop = min(taken + self._room(), len(places))
             part, where = columns.slice(taken, stop), places.slice(taken, stop)
             if self.profile is not None:
-                found = self._compare(part, where, taken)
-                told += found
-                if any(evaluation.findings for evaluation in found):
-                    self.builder = None
-            if self.builder is not None:
+                told += self._compare(part, where, taken)
+            elif self.builder is not None:
                 self.builder.add(part, where)
-                if self.builder.events >= self.reference_events:
-                    self._renew(self.builder)
+            if self.builder is not None and self.builder.events >= self.reference_events:
+                self._renew(self.builder)
             taken = stop
         return told
+
+    def _room(self) -> int:
+        """How many events may come until the reference has to be renewed: while it is watched it grows by panes."""
+        if self.builder is None:
+            return ENDLESS
+        wanted = self.reference_events - self.builder.events
+        if self.counter is None:
+            return wanted
+        return -(-wanted // self.counter.pane_events) * self.counter.pane_events - self.counter.events
 
     def _renew(self, builder: Builder) -> None:
         """Watch by what `builder` has counted, if that tells anything; and end its growth, if that tells all."""
@@ -144,7 +151,7 @@ class Stream:
         )
         if over or judged.any():
             self.watch(profile)
-        if over or (judged.all() and seen_buckets(profile).all()):
+        if over or (judged.all() and profile.null is not None and profile.null.seen.all()):
             self.builder = None
         else:
             self.reference_events = builder.events * GROWTH
@@ -162,7 +169,12 @@ class Stream:
             bins[s] = self._category_bins(s, columns.categories[row], news)
         panes = self.counter.add(bins, whole, places)
         detections = self.watchers.values(columns.numbers)
-        return self._in_order(panes, detections, sorted(news), places, shift)
+        told = self._in_order(panes, detections, sorted(news), places, shift)
+        if any(evaluation.findings for evaluation in told):
+            self.builder = None
+        if self.builder is not None:
+            self.builder.grow([pane for _, pane in panes])
+        return told
 
     def _in_order(
         self,

@@ -3,6 +3,7 @@
 `cut.start` fixes edges and quanta from the learning events; `Builder` then counts, those events included.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +15,8 @@ from driftd.reference.cut import Cut, bounded
 from driftd.reference.cycle import HOUR_MS, Cycle
 from driftd.reference.finish import finished
 from driftd.reference.history import HistoryCounter
-from driftd.reference.layout import FINE, OTHER_FINE
-from driftd.reference.panes import Columns, PaneCounter, Places
+from driftd.reference.layout import COARSE, FINE, OTHER_FINE
+from driftd.reference.panes import Columns, Pane, PaneCounter, Places
 from driftd.reference.profile import Levels, Profile, category_rows, number_rows, quanta, to_coarse
 
 
@@ -59,6 +60,7 @@ class Builder:
         self.low, self.high = np.full(signals, np.inf), np.full(signals, -np.inf)
         self.counter = PaneCounter(signals, FINE.width, pane_events)
         self.counts, self.sums = self.counter.counts.copy(), self.counter.sums.copy()
+        self.coarse_counts = np.zeros((signals, COARSE.width), np.int64)
         self.history = HistoryCounter(signals)
         self.events = 0
         self.first_ms = self.last_ms = 0
@@ -76,7 +78,19 @@ class Builder:
         for _, pane in self.counter.add(bins, whole, places):
             self.counts += pane.counts
             self.sums += pane.sums
-            self.history.add(to_coarse(pane.counts, self.cut.coarse_of_fine), pane.first.at_ms)
+            coarse = to_coarse(pane.counts, self.cut.coarse_of_fine)
+            self.coarse_counts += coarse
+            self.history.add(coarse, pane.first.at_ms)
+
+    def grow(self, panes: Sequence[Pane]) -> None:
+        """Count `panes` of the same length, which were cut and binned by a profile of this builder's."""
+        for pane in panes:
+            self.first_ms = min(self.first_ms, pane.first.at_ms)
+            self.last_ms = max(self.last_ms, pane.last.at_ms)
+            self.events += pane.events
+            self.sums += pane.sums
+            self.coarse_counts += pane.counts
+            self.history.add(pane.counts, pane.first.at_ms)
 
     def _bins(self, columns: Columns, events: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         numbers, categories = columns.numbers, columns.categories
@@ -100,11 +114,12 @@ class Builder:
         counts, sums = self.counts + self.counter.counts, self.sums + self.counter.sums
         ones = np.ones(len(self.cut.schema.signals))
         cut = self.cut
+        coarse = self.coarse_counts + to_coarse(self.counter.counts, cut.coarse_of_fine)
         return finished(
             Profile(
                 model, version, cut.schema, self._levels(), self.events, self.first_ms, self.last_ms,
-                self.counter.pane_events, cut.coarse_of_fine, cut.edges, counts, cut.center, cut.quantum, sums,
-                self.low, self.high, ones, ones, self.history.history(), self._cycle(),
+                self.counter.pane_events, cut.coarse_of_fine, cut.edges, counts, coarse, cut.center,
+                cut.quantum, sums, self.low, self.high, ones, ones, self.history.history(), self._cycle(),
             )
         )  # fmt: skip
 

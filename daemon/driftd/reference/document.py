@@ -18,7 +18,7 @@ from driftd.reference.tilts import BETS
 FORMAT = "driftd-reference"
 FORMAT_VERSION = 2
 FLOATS = ("edges", "center", "quantum", "low", "high", "inflation", "missing_inflation")
-INTEGERS = ("coarse_of_fine", "counts", "sums")
+INTEGERS = ("coarse_of_fine", "counts", "coarse_counts", "sums")
 
 
 def schema_to_json(schema: Schema) -> dict[str, object]:
@@ -77,6 +77,8 @@ def _null_to_json(null: Null) -> dict[str, object]:
         "scatter": array_to_json(null.scatter),
         "cyclic": array_to_json(null.cyclic.astype(np.uint8)),
         "gain": array_to_json(null.gain),
+        "hours": array_to_json(null.hours),
+        "seen": array_to_json(null.seen.astype(np.uint8)),
     }
 
 
@@ -85,6 +87,8 @@ def _null_from_json(document: Mapping[str, Any]) -> Null:
         floats_from_json(document["scatter"]),
         integers_from_json(document["cyclic"]).astype(np.bool_),
         floats_from_json(document["gain"]),
+        integers_from_json(document["hours"]),
+        integers_from_json(document["seen"]).astype(np.bool_),
     )
 
 
@@ -123,7 +127,12 @@ def profile_from_json(document: Mapping[str, Any]) -> Profile:
 
 def _check_shapes(profile: Profile) -> None:
     signals = len(profile.schema.signals)
-    expected = {"edges": (signals, 63), "counts": (signals, 68), "coarse_of_fine": (signals, 68)}
+    expected = {
+        "edges": (signals, 63),
+        "counts": (signals, 68),
+        "coarse_counts": (signals, COARSE.width),
+        "coarse_of_fine": (signals, 68),
+    }
     for name in (*FLOATS, *INTEGERS):
         shape = getattr(profile, name).shape
         if shape != expected.get(name, (signals,)):
@@ -137,8 +146,12 @@ def _check_shapes(profile: Profile) -> None:
         null.scatter.shape == (signals, BETS)
         and null.cyclic.shape == (signals,)
         and null.gain.shape == (signals, 2)
+        and null.seen.shape == (profile.cycle.buckets,)
+        and null.hours.shape == (profile.cycle.buckets, int(null.cyclic.sum()), COARSE.width)
     ):
-        raise ValueError(f"null is not of {signals} signals and {BETS} bets")
+        raise ValueError(
+            f"null is not of {signals} signals, {BETS} bets and the cycle {profile.cycle.value!r}"
+        )
     if len(profile.levels) != signals:
         raise ValueError(f"levels of {len(profile.levels)} signals; expected {signals}")
 

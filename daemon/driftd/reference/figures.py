@@ -36,7 +36,7 @@ class Summary:
 
 def reference_summary(profile: Profile, signal: int) -> Summary:
     """Signal number `signal` in the reference."""
-    counts = profile.counts[signal]
+    counts = profile.weights[signal]
     edges, names = profile.edges[signal], None
     levels = profile.levels[signal]
     if levels is not None:

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.reference.cycle import HOUR_MS, Cycle, buckets_of, days_of
+from driftd.reference.cycle import Cycle, buckets_of, days_of
 from driftd.reference.history import History
+from driftd.reference.hours import bucket_counts, by_bucket, seen_buckets
 from driftd.reference.layout import COARSE
 from driftd.reference.learned import Learned, refresh_panes
 from driftd.reference.profile import PSEUDO_COUNT, Null, Profile
@@ -30,12 +31,6 @@ CYCLE_DAYS_MIN: Final = 2
 """An hour seen on one day only says nothing of a cycle."""
 CYCLE_GAIN_MIN: Final = 1.25
 """A signal follows the cycle where that explains so much of its scatter."""
-SHRINKAGE_EVENTS: Final = 30.0
-"""So many events of the whole reference are added to those of a bucket."""
-BUCKET_EVENTS_MIN: Final = 30
-"""A bucket with fewer events is taken to be like a weekday's."""
-SEEN_SHARE: Final = 0.5
-"""A minute of an hour says little of what it may bring."""
 MEAN_MAX: Final = 1.02
 """The reference's own blocks may win so much by chance."""
 BLOCKS_FOR_MEANS: Final = 25
@@ -46,14 +41,15 @@ SCATTER_MAX: Final = 1e9
 def fit(profile: Profile) -> Null:
     """The null of `profile`; of a history that is too short to tell, that of independent events."""
     history, signals = profile.history, len(profile.schema.signals)
+    hours, seen = bucket_counts(history, profile.cycle), seen_buckets(history, profile.cycle, profile.last_ms)
+    cyclic = np.zeros(signals, np.bool_)
     if history.blocks < 2 or signals == 0:
-        return Null(np.ones((signals, BETS)), np.zeros(signals, np.bool_), np.zeros((signals, 2)))
+        return Null(np.ones((signals, BETS)), cyclic, np.zeros((signals, 2)), hours[:, cyclic], seen)
     p = all_probabilities(profile)
     tilts = tilts_of(p, is_number(profile), np.full(signals, float(profile.events)))
     constant = _scatter(history, p[None], np.zeros(history.blocks, np.int64), tilts)
-    every_bucket = bucket_probabilities(profile, np.ones(signals, np.bool_))
+    every_bucket = by_bucket(hours, p)
     buckets = buckets_of(history.at_ms, profile.cycle)
-    cyclic = np.zeros(signals, np.bool_)
     days = np.unique(days_of(history.at_ms)).size
     if profile.cycle is not Cycle.NONE and days >= CYCLE_DAYS_MIN:
         # what was fitted scatters less than what comes: one day more, in and out of the sample
@@ -63,7 +59,7 @@ def fit(profile: Profile) -> Null:
     expected = np.where(cyclic[:, None], every_bucket, p[None])
     of_bets = _of_bets(constant)
     scatter, gain = _raised(history, expected, buckets, tilts, of_bets)
-    return Null(np.minimum(scatter, SCATTER_MAX), cyclic, gain)
+    return Null(np.minimum(scatter, SCATTER_MAX), cyclic, gain, hours[:, cyclic], seen)
 
 
 def judged_signals(profile: Profile, independent_events_min: float) -> NDArray[np.bool_]:
@@ -115,41 +111,13 @@ def singletons(profile: Profile) -> NDArray[np.float64]:
     return single
 
 
-def bucket_probabilities(profile: Profile, cyclic: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Probability of each coarse bin by bucket of the cycle, (h, s, 20); the same in all for what is not `cyclic`.
-
-    A weekend's hour that was never seen is taken to be like a weekday's.
-    """
+def expected_by_bucket(profile: Profile, null: Null) -> NDArray[np.float64]:
+    """Probability of each coarse bin by bucket of the cycle, (h, s, 20); the same in all for what is not cyclic."""
     p = all_probabilities(profile)
-    if profile.cycle is Cycle.NONE or not cyclic.any():
-        return np.broadcast_to(p, (profile.cycle.buckets, *p.shape)).copy()
-    counts = bucket_counts(profile)
-    hours = counts[:24].copy()
-    for begin in range(24, counts.shape[0], 24):
-        seen = counts[begin : begin + 24].sum(axis=2, keepdims=True) >= BUCKET_EVENTS_MIN
-        counts[begin : begin + 24] = np.where(seen, counts[begin : begin + 24], hours)
-    shares = (counts + SHRINKAGE_EVENTS * p) / (counts.sum(axis=2, keepdims=True) + SHRINKAGE_EVENTS)
-    return np.where(cyclic[None, :, None], shares, p[None])
-
-
-def bucket_counts(profile: Profile) -> NDArray[np.float64]:
-    """Counts of the history by bucket of the cycle, (h, s, 20)."""
-    history = profile.history
-    counts = np.zeros((profile.cycle.buckets, *history.counts.shape[1:]))
-    np.add.at(counts, buckets_of(history.at_ms, profile.cycle), history.counts.astype(np.float64))
-    return counts
-
-
-def seen_buckets(profile: Profile) -> NDArray[np.bool_]:
-    """Which buckets of the cycle the reference has seen for SEEN_SHARE of their hour, (h,)."""
-    if profile.cycle is Cycle.NONE:
-        return np.ones(1, np.bool_)
-    at_ms = profile.history.at_ms
-    seen_ms = np.zeros(profile.cycle.buckets)
-    if at_ms.size:
-        lasted_ms = np.diff(at_ms, append=profile.last_ms)
-        np.add.at(seen_ms, buckets_of(at_ms, profile.cycle), np.clip(lasted_ms, 0, HOUR_MS))
-    return seen_ms >= SEEN_SHARE * HOUR_MS
+    expected = np.broadcast_to(p, (profile.cycle.buckets, *p.shape)).copy()
+    if null.cyclic.any():
+        expected[:, null.cyclic] = by_bucket(null.hours, p[null.cyclic])
+    return expected
 
 
 def _scatter(

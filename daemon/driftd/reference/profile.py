@@ -14,7 +14,7 @@ from driftd.decode.schema import Schema, SignalType
 from driftd.detectors.base import Scale
 from driftd.reference.bins import allowed_range, bin_numbers
 from driftd.reference.cycle import Cycle
-from driftd.reference.history import History
+from driftd.reference.history import History, empty_history
 from driftd.reference.layout import COARSE, FINE, OTHER_FINE
 
 QUANTA_MAX = 2**40
@@ -40,12 +40,16 @@ class Null:
     """How s signals wander while nothing is wrong (see `reference.null`).
 
     `scatter` (s, 29) >= 1: how many events tell as much as one independent one, by bet; `cyclic` (s,): whether the
-    signal follows the cycle; `gain` (s, 2): what the learned bets win per event on the reference itself.
+    signal follows the cycle; `gain` (s, 2): what the learned bets win per event on the reference itself. `hours`
+    (h, c, 20) int64 are the counts of the c cyclic signals by bucket of the cycle, `seen` (h,) whether the reference
+    has seen a bucket long enough.
     """
 
     scatter: NDArray[np.float64]
     cyclic: NDArray[np.bool_]
     gain: NDArray[np.float64]
+    hours: NDArray[np.int64]
+    seen: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,11 @@ class Profile:
     """Counts of the reference events of one model version, over s signals.
 
     `coarse_of_fine` (s, 68) is the coarse bin of each fine bin, `edges` (s, 63) fine edges, `counts` (s, 68) int64 fine
-    counts, `center`, `quantum`, `low`, `high` (s,) float64 (low > high where no finite number was seen), `sums` (s,)
+    counts of the first events, `coarse_counts` (s, 20) int64 those of all events, which are more where the reference
+    has grown. `center`, `quantum`, `low`, `high` (s,) float64 (low > high where no finite number was seen), `sums` (s,)
     int64 in quanta from the center, `inflation` and `missing_inflation` (s,): how much more the counts of a window
-    scatter than those of independent events would, at least 1. `history` is how the counts came about, `cycle` what
-    signals may follow.
+    scatter than those of independent events would, at least 1. `history` is how the counts came about (empty in
+    a profile that is only compared with), `cycle` what signals may follow.
     """
 
     model: str
@@ -79,6 +84,7 @@ class Profile:
     coarse_of_fine: NDArray[np.int64]
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
+    coarse_counts: NDArray[np.int64]
     center: NDArray[np.float64]
     quantum: NDArray[np.float64]
     sums: NDArray[np.int64]
@@ -113,10 +119,16 @@ class Profile:
         return rows
 
     @cached_property
-    def coarse_counts(self) -> NDArray[np.int64]:
-        """The reference's counts in coarse bins, (s, 20)."""
-        counts: NDArray[np.int64] = to_coarse(self.counts, self.coarse_of_fine)
-        return counts
+    def weights(self) -> NDArray[np.float64]:
+        """All events in fine bins, (s, 68): the fine counts, scaled so that each coarse bin has its count."""
+        signals = np.arange(len(self.schema.signals))[:, None]
+        fine_of_coarse = to_coarse(self.counts, self.coarse_of_fine)
+        scale = self.coarse_counts / np.maximum(fine_of_coarse, 1)
+        weights: NDArray[np.float64] = self.counts * scale[signals, self.coarse_of_fine]
+        # what came only later lies somewhere in its coarse bin: in the first of its fine ones
+        for s, bin_ in np.argwhere((fine_of_coarse == 0) & (self.coarse_counts > 0)).tolist():
+            weights[s, int((self.coarse_of_fine[s] == bin_).argmax())] = self.coarse_counts[s, bin_]
+        return weights
 
     @cached_property
     def possible(self) -> NDArray[np.bool_]:
@@ -168,14 +180,13 @@ class Profile:
 
     def scale(self, signal: int) -> Scale:
         """Where the values of a number signal lie: mean, and deviation by the reference's quartiles."""
-        counts = self.counts[signal, : FINE.values]
-        finite = int(self.counts[signal, : FINE.values].sum()) + int(
-            self.counts[signal, FINE.below : FINE.above + 1].sum()
-        )
+        of_bins = self.coarse_counts[signal]
+        finite = int(of_bins[: COARSE.values].sum()) + int(of_bins[COARSE.below : COARSE.above + 1].sum())
         if finite == 0:
             return Scale(0.0, 1.0)
         mean = float(self.center[signal] + self.quantum[signal] * (self.sums[signal] / finite))
-        return Scale(mean, _deviation(self.edges[signal], counts, mean, self.low[signal], self.high[signal]))
+        weights = self.weights[signal, : FINE.values]
+        return Scale(mean, _deviation(self.edges[signal], weights, mean, self.low[signal], self.high[signal]))
 
     def merge(self, other: "Profile") -> "Profile":
         """The counts of both references' events; what is learned from them is left to `reference.finish`.
@@ -194,6 +205,7 @@ class Profile:
             first_ms=min(self.first_ms, other.first_ms),
             last_ms=max(self.last_ms, other.last_ms),
             counts=self.counts + other.counts,
+            coarse_counts=self.coarse_counts + other.coarse_counts,
             sums=self.sums + other.sums,
             low=np.minimum(self.low, other.low),
             high=np.maximum(self.high, other.high),
@@ -201,6 +213,10 @@ class Profile:
             null=None,
             jumps=(),
         )
+
+    def without_history(self) -> "Profile":
+        """What is needed to compare with: how the counts came about takes more memory than all the rest."""
+        return replace(self, history=empty_history(len(self.schema.signals)))
 
     def difference(self, other: "Profile") -> str:
         """In words, why two profiles are not of one cut; empty where they are."""
@@ -266,7 +282,7 @@ def to_coarse(counts: NDArray[np.int64], coarse_of_fine: NDArray[np.int64]) -> N
 
 
 def _deviation(
-    edges: NDArray[np.float64], counts: NDArray[np.int64], mean: float, low: float, high: float
+    edges: NDArray[np.float64], counts: NDArray[np.float64], mean: float, low: float, high: float
 ) -> float:
     """Standard deviation of binned values, each taken to lie in the middle of its bin."""
     total = counts.sum()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftd.reference.cycle import buckets_of
-from driftd.reference.null import all_probabilities, bucket_probabilities, deviations_of, fit, is_number
+from driftd.reference.null import all_probabilities, deviations_of, expected_by_bucket, fit, is_number
 from driftd.reference.profile import Jump, Profile
 from driftd.reference.scatter import overdispersion
 from driftd.reference.tilts import tilts_of
@@ -32,7 +32,7 @@ def jumps(profile: Profile) -> tuple[Jump, ...]:
     p = all_probabilities(profile)
     events = np.full(len(p), float(profile.events))
     tilts = tilts_of(p, is_number(profile), events)
-    expected = bucket_probabilities(profile, null.cyclic)
+    expected = expected_by_bucket(profile, null)
     deviations = deviations_of(history, expected, buckets_of(history.at_ms, profile.cycle), tilts)
     return tuple(sorted(_jumps(profile, deviations), key=lambda jump: -jump.errors))
 

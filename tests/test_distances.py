@@ -47,12 +47,13 @@ def panes_of(profile: Profile, numbers: Values, names: Names | None = None, firs
     assert codes is not None
     known: dict[object, int] = {None: COARSE.missing, INVALID: COARSE.invalid}
     known.update(codes)
+    numbers_bins, numbers_quanta = profile.binning.count(events.numbers)
     bins = np.array(
-        [profile.bin_numbers(events.numbers)[0], [known.get(n, COARSE.below) for n in events.categories[0]]],
+        [numbers_bins[0], [known.get(n, COARSE.below) for n in events.categories[0]]],
         np.uint8,
     )
     counter = PaneCounter(2, COARSE.width, PANE_EVENTS)
-    quanta = np.vstack([profile.quanta(events.numbers), np.zeros((1, len(numbers)), np.int64)])
+    quanta = np.vstack([numbers_quanta, np.zeros((1, len(numbers)), np.int64)])
     return [pane for _, pane in counter.add(bins, quanta, places(len(numbers), first))]
 
 

@@ -271,7 +271,7 @@ def test_odd_references_stay_quiet_and_tell_a_change(numbers: Numbers) -> None:
     assert any(f.signal == "features.number" for e in found for f in e.findings)
 
 
-@pytest.mark.parametrize(("step_ms", "pane_events"), [(28_800_000, 4), (8_640, 16), (20, 32), (0, 256)])
+@pytest.mark.parametrize(("step_ms", "pane_events"), [(28_800_000, 4), (8_640, 16), (20, 32), (0, 512)])
 def test_one_configuration_suits_three_events_a_day_and_fifty_thousand_a_second(
     step_ms: int, pane_events: int
 ) -> None:

@@ -12,7 +12,7 @@ from driftd.contract.record import Record
 from driftd.decode.columns import INVALID
 from driftd.decode.schema import Schema, Signal, SignalType
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
-from driftd.reference.bins import bin_numbers, fine_edges
+from driftd.reference.bins import QUANTA_MAX, Binning, fine_edges
 from driftd.reference.build import Builder
 from driftd.reference.cut import start
 from driftd.reference.document import decode_profile, encode_profile, profile_hash
@@ -45,6 +45,14 @@ def profile_of(numbers: NDArray[np.float64], pane_events: int = 8) -> Profile:
     return builder.build("m", "1")
 
 
+def bins_of(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.uint8]:
+    everywhere, one = np.array([np.inf]), np.ones(1)
+    bins: NDArray[np.uint8] = Binning(edges[None], -everywhere, everywhere, one, one, FINE).count(
+        numbers[None]
+    )[0]
+    return np.asarray(bins[0], np.uint8)
+
+
 def mixed(count: int, seed: int = 1) -> Columns:
     rng = np.random.default_rng(seed)
     numbers = np.vstack([rng.normal(5, 2, count), rng.integers(0, 2, count).astype(float)])
@@ -65,8 +73,7 @@ def test_every_number_falls_into_one_bin_and_equal_numbers_into_the_same(values:
     edges = fine_edges(numbers)
     assert edges.shape == (63,)
     assert (np.diff(edges[np.isfinite(edges)]) > 0).all()
-    everywhere = np.array([np.inf])
-    bins = bin_numbers(numbers[None], edges[None], -everywhere, everywhere, FINE)[0]
+    bins = bins_of(numbers, edges)
     for value, bin_ in zip(values, bins.tolist(), strict=True):
         if np.isnan(value):
             assert bin_ == FINE.missing
@@ -79,9 +86,30 @@ def test_every_number_falls_into_one_bin_and_equal_numbers_into_the_same(values:
 def test_few_values_get_a_bin_each() -> None:
     numbers = np.array([0.0, 1.0, 2.5, 1.0])
     edges = fine_edges(numbers)
-    everywhere = np.array([np.inf])
-    bins = bin_numbers(np.array([[0.0, 0.5, 1.0, 2.0, 2.5]]), edges[None], -everywhere, everywhere, FINE)[0]
+    bins = bins_of(np.array([0.0, 0.5, 1.0, 2.0, 2.5]), edges)
     assert len(set(bins.tolist())) == 5
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=60), st.integers(-20, 20), st.sampled_from([2.0, 1e3, np.inf]))
+def test_quanta_are_whole_and_bounded_and_nothing_where_there_is_no_number(
+    values: list[float], exponent: int, reach: float
+) -> None:
+    numbers = np.array([values])
+    quantum, center = np.array([2.0**exponent]), np.array([0.75])
+    binning = Binning(
+        np.array([[0.0, np.inf]]), np.array([-reach]), np.array([reach]), center, quantum, COARSE
+    )
+    finite = np.where(np.isfinite(numbers), numbers, center)
+    expected = np.rint(np.clip((finite - center) / quantum, -QUANTA_MAX, QUANTA_MAX)).astype(np.int64)
+    assert np.array_equal(binning.count(numbers)[1], expected)
+
+
+def test_single_precision_counts_like_double_where_it_is_used_and_is_not_used_where_it_could_not() -> None:
+    rng = np.random.default_rng(4)
+    normal = rng.normal(size=5_000)
+    for numbers in (normal, np.floor(1.7e12 + 1e6 * normal), 1e-40 * normal):
+        edges = fine_edges(numbers)
+        assert np.array_equal(bins_of(numbers, edges), (numbers[:, None] >= edges).sum(axis=1))
 
 
 @given(st.integers(1, 400), st.lists(st.integers(0, 400), max_size=6))

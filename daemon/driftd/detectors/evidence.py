@@ -14,16 +14,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.detectors.base import Chance, DetectorState, Effect, Finding, Option, OptionValue
+from driftd.detectors.base import Chance, DetectorState, Finding, Option, OptionValue
 from driftd.detectors.bets import Bets
+from driftd.detectors.leaders import Weighed, leaders
 from driftd.detectors.onsets import Onsets
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.cycle import Cycle, buckets_of
 from driftd.reference.layout import COARSE
 from driftd.reference.learned import Learned, refresh_panes
-from driftd.reference.panes import Pane, merged
+from driftd.reference.panes import Pane
 from driftd.reference.profile import Profile
-from driftd.reference.tilts import BETS, FIXED_BETS, GROUPS, SLOPE_STEP, Group
+from driftd.reference.tilts import BETS, FIXED_BETS, SLOPE_STEP
 
 NAME: Final = "evidence"
 OPTIONS: Final[Mapping[str, Option]] = {}
@@ -38,13 +39,6 @@ PANE_MS_SPAN: Final = 16.0
 """A pane lasts no longer, and no shorter, than so many times what the reference's do: a clock that jumps is no time."""
 EXCURSION_MARGIN: Final = 5.0
 """Beyond the budget no more of an excursion is kept than this, in nats: what has gone on for long may end soon."""
-
-EFFECTS: Final = {Group.MISSING: Effect.MISSING, Group.INVALID: Effect.INVALID, Group.VALUE: Effect.SHIFT}
-BINS: Final = {
-    Group.MISSING: [COARSE.missing],
-    Group.INVALID: [COARSE.invalid],
-    Group.OUTSIDE: [COARSE.below, COARSE.above],
-}
 
 
 class EvidenceDetector:
@@ -76,7 +70,7 @@ class EvidenceDetector:
         self.raised = False
         self.clock_ms = -1
         self.learned = Learned(watched.size)
-        self.learned_slopes: NDArray[np.float64] = np.zeros((watched.size, COARSE.width, BETS - FIXED_BETS))
+        self._tilt(np.zeros((watched.size, COARSE.width, BETS - FIXED_BETS)))
         self.pending = np.zeros((watched.size, COARSE.width), np.int64)
         self.pending_events = np.zeros(Cycle.WEEK.buckets, np.int64)
         self._scatter = self.bets.scatter.astype(np.float32)
@@ -86,6 +80,12 @@ class EvidenceDetector:
         self._refresh = refresh_panes(self.pane_events)
         if state is not None:
             self._restore(state)
+
+    def _tilt(self, learned: NDArray[np.float64]) -> None:
+        """Bet on the `learned` slopes (s, 20, 2) from now on."""
+        self.learned_slopes = learned
+        self._slopes = np.concatenate([self.bets.slopes, learned], axis=2)
+        self._price_of_bucket: dict[int, NDArray[np.float64]] = {}
 
     @property
     def evidence(self) -> float:
@@ -100,8 +100,9 @@ class EvidenceDetector:
             room = self._refresh - self.onsets.panes % self._refresh
             chunk = panes[done : done + room]
             wins = self._wins(chunk)
+            gains = np.exp(wins)
             for i, pane in enumerate(chunk):
-                self._step(wins[i], pane)
+                self._step(wins[i], gains[i], pane)
                 found.append(self._findings(windows[done + i]) if self.raised else [])
             done += len(chunk)
             if self.onsets.panes % self._refresh == 0:
@@ -113,24 +114,28 @@ class EvidenceDetector:
         counts = np.array([pane.counts for pane in panes], np.float64)
         starts = np.array([pane.first.at_ms for pane in panes], np.int64)
         buckets = buckets_of(starts, self.profile.cycle).tolist()
-        slopes = np.concatenate([self.bets.slopes, self.learned_slopes], axis=2)
-        won = np.matmul(counts.transpose(1, 0, 2), slopes).transpose(1, 0, 2)
-        prices = {bucket: self._prices(bucket) for bucket in dict.fromkeys(buckets)}
+        won = np.matmul(counts.transpose(1, 0, 2), self._slopes).transpose(1, 0, 2)
         wins = np.empty(won.shape, np.float32)
         for i, (pane, bucket) in enumerate(zip(panes, buckets, strict=True)):
-            wins[i] = won[i] - pane.events * prices[bucket]
+            np.subtract(won[i], pane.events * self._prices(bucket), out=wins[i], casting="same_kind")
             self.pending_events[bucket] += pane.events
         self.pending += counts.sum(axis=0).astype(np.int64)
-        return np.minimum(wins / self._scatter, np.float32(WIN_MAX))
+        wins /= self._scatter
+        return np.minimum(wins, WIN_MAX, out=wins)
 
     def _prices(self, bucket: int) -> NDArray[np.float64]:
-        learned = self.bets.learned_prices(self.learned_slopes, bucket)
-        return np.concatenate([self.bets.prices(bucket), learned], axis=1)
+        """What each bet costs per event, (s, 29), in a bucket of the cycle."""
+        prices = self._price_of_bucket.get(bucket)
+        if prices is None:
+            learned = self.bets.learned_prices(self.learned_slopes, bucket)
+            prices = np.concatenate([self.bets.prices(bucket), learned], axis=1)
+            self._price_of_bucket[bucket] = prices
+        return prices
 
-    def _step(self, wins: NDArray[np.float32], pane: Pane) -> None:
-        """M <- L (M + dt) and, beside it, the running sum of log L whose start is the onset."""
+    def _step(self, wins: NDArray[np.float32], gains: NDArray[np.float32], pane: Pane) -> None:
+        """M <- L (M + dt) and, beside it, the running sum of log L whose start is the onset; `gains` are exp(wins)."""
         self.stakes += self._weights * np.float32(self._length(pane))
-        self.stakes *= np.exp(wins)
+        self.stakes *= gains
         np.minimum(self.stakes, self._cap, out=self.stakes)
         self.onsets.step(self.excursions <= 0, pane.first)
         np.maximum(self.excursions, 0, out=self.excursions)
@@ -160,47 +165,13 @@ class EvidenceDetector:
         for bucket in np.flatnonzero(self.pending_events).tolist():
             expected += int(self.pending_events[bucket]) * self.bets.expected(bucket)
         self.learned.add(self.pending, expected, events)
-        self.learned_slopes = self.learned.slopes(self.bets.probabilities)
+        self._tilt(self.learned.slopes(self.bets.probabilities))
         self.pending[:], self.pending_events[:] = 0, 0
 
     def _findings(self, window: Sequence[Pane]) -> list[Finding]:
         """The signals that carry the evidence."""
-        of_groups = np.stack([self.stakes[:, group == GROUPS].sum(axis=1) for group in Group], axis=1)
-        of_signals = of_groups.sum(axis=1)
-        least = min(OVER * self.limit, float(of_signals.max()))
-        findings = [self._finding(int(s), of_groups[s], window) for s in np.flatnonzero(of_signals >= least)]
-        return sorted(findings, key=lambda finding: (-finding.strength, finding.signal))
-
-    def _finding(self, s: int, of_groups: NDArray[np.float32], window: Sequence[Pane]) -> Finding:
-        group = Group(int(of_groups.argmax()))
-        for special in (Group.OUTSIDE, Group.INVALID):
-            # values beyond the range are no mere shift, and values of another type are not even that
-            if of_groups[special] >= OVER * self.limit:
-                group = special
-        bets = np.flatnonzero((group == GROUPS) & (self.bets.weights[s] > 0))
-        lead = int(bets[self.excursions[s, bets].argmax()])
-        onset = self.onsets.place(s, lead)
-        effect = EFFECTS.get(group) or (Effect.OUTSIDE if self.bets.number[s] else Effect.UNSEEN)
-        since = [pane for pane in window if pane.first.at_ms >= onset.at_ms] or window[-1:]
-        counts = merged(since).counts[s]
-        nats = max(float(self.excursions[s, lead]), self._divergence(s, counts, lead))
-        name = self.profile.schema.signals[s].name
-        strength = max(nats / self.log_limit, 1.0)
-        return Finding(name, effect, NAME, strength, self._share(s, group, counts), onset, weighed=True)
-
-    def _divergence(self, s: int, counts: NDArray[np.int64], lead: int) -> float:
-        """How much `counts` (20,) since the onset speak against the reference, in nats of independent events."""
-        expected = np.maximum(self.bets.probabilities[s], 1e-9) * max(int(counts.sum()), 1)
-        some = counts > 0
-        divergence = float((counts[some] * np.log(counts[some] / expected[some])).sum())
-        return divergence / float(self.bets.scatter[s, lead])
-
-    def _share(self, s: int, group: Group, counts: NDArray[np.int64]) -> float:
-        """The share of the events of `counts` (20,) that are not as the reference has them."""
-        shares = counts / max(int(counts.sum()), 1)
-        if group in BINS:
-            return float(shares[BINS[group]].sum())
-        return float(np.abs(shares - self.bets.probabilities[s]).sum() / 2)
+        weighed = Weighed(self.stakes, self.excursions, self.limit, self.log_limit, OVER)
+        return leaders(self.bets, weighed, self.onsets, window, NAME)
 
     def state(self) -> DetectorState:
         """All that is needed to go on exactly like this detector."""
@@ -224,6 +195,6 @@ class EvidenceDetector:
         self.raised, self.clock_ms = bool(state["raised"]), int(state["clock_ms"])
         self.learned.deviation = floats_from_json(state["deviation"]).astype(np.float32)
         self.learned.events = floats_from_json(state["events"])
-        self.learned_slopes = np.multiply(integers_from_json(state["slopes"]), SLOPE_STEP)
+        self._tilt(np.multiply(integers_from_json(state["slopes"]), SLOPE_STEP))
         self.pending = integers_from_json(state["pending"])
         self.pending_events = integers_from_json(state["pending_events"])

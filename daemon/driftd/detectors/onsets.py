@@ -45,11 +45,11 @@ class Onsets:
             del kept[number]
         self._places = kept
 
-    def place(self, row: int, column: int) -> Place:
-        """Where the excursion of one bet began, or the nearest place before that is known."""
-        begun = int(self.begun[row, column])
-        before = [number for number in self._places if number <= begun]
-        return self._places[before[-1] if before else next(iter(self._places))]
+    def places(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[Place]:
+        """Where the excursions of these bets began, or the nearest place before that is known."""
+        numbers = list(self._places)
+        known = np.searchsorted(numbers, self.begun[rows, columns], "right") - 1
+        return [self._places[numbers[max(index, 0)]] for index in known.tolist()]
 
     def state(self) -> dict[str, object]:
         """As JSON: places in columns, because there are many."""

@@ -159,12 +159,13 @@ class Stream:
     def _compare(self, columns: Columns, places: Places, shift: int) -> list[Evaluation]:
         if self.profile is None or self.counter is None or self.watchers is None:
             raise RuntimeError("a stream is fed before it has a reference or a builder: a bug of driftd")
-        bins = np.empty((len(self.profile.schema.signals), len(places)), np.uint8)
-        whole = np.zeros(bins.shape, np.int64)
-        rows = self.profile.number_rows
-        bins[rows] = self.profile.bin_numbers(columns.numbers)
-        whole[rows] = self.profile.quanta(columns.numbers)
+        bins, whole = self.profile.binning.count(columns.numbers)
         news: list[tuple[int, str, str]] = []
+        if self.profile.category_rows:
+            rows, of_numbers = self.profile.number_rows, (bins, whole)
+            bins = np.empty((len(self.profile.schema.signals), len(places)), np.uint8)
+            whole = np.zeros(bins.shape, np.int64)
+            bins[rows], whole[rows] = of_numbers
         for row, s in enumerate(self.profile.category_rows):
             bins[s] = self._category_bins(s, columns.categories[row], news)
         panes = self.counter.add(bins, whole, places)

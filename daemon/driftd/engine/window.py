@@ -16,7 +16,7 @@ EQUALS_MAX: Final = 6
 
 PANE_MS: Final = 1_000.0
 PANE_EVENTS_MIN: Final = 16
-PANE_EVENTS_MAX: Final = 256
+PANE_EVENTS_MAX: Final = 512
 RARE_EVENT_MS: Final = 600_000.0
 RARE_PANE_EVENTS: Final = 4
 """Where events come minutes apart, a pane of 16 would keep people waiting for hours."""

@@ -4,7 +4,9 @@ Edges are learned in two steps, because raw rows are not kept: fine edges from t
 version, coarse edges from the counts of its whole reference.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,17 @@ COARSE_SHARES: Final = np.array(
     [0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995]
 )
 """Where the coarse bins are cut: finer in the tails, because that is where harm begins."""
+
+SINGLE_STEP: Final = float(np.finfo(np.float32).eps)
+SINGLE_MAX: Final = 1e30
+SINGLE_STEPS_MIN: Final = 1_024
+"""A value that lies less than a step below an edge is counted above it: next to none do."""
+
+QUANTA_MAX: Final = 2**40
+"""Values farther than this many quanta from the centre are counted as so far: int64 sums cannot overflow."""
+BUFFER_NUMBERS: Final = 256
+WHOLE_FROM: Final = 1.5 * 2**52
+WHOLE_BITS: Final = int(np.float64(WHOLE_FROM).view(np.int64))
 
 RANGE_MARGIN: Final = 1.0
 """A value is outside where it lies more than this many spans of the reference beyond its ends. One span: a
@@ -63,34 +76,124 @@ def _padded(edges: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     return np.concatenate([edges, np.full(length - edges.size, np.inf)])
 
 
-def bin_numbers(
-    numbers: NDArray[np.float64],
-    edges: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    layout: Layout,
-) -> NDArray[np.uint8]:
-    """The bin of each number: shape (s, n) for `numbers` (s, n), `edges` (s, e), `low` and `high` (s,).
+class Binning:
+    """How s number signals are counted: into bins, and as whole quanta from a center.
 
-    NaN is missing, anything else that is not finite is invalid. The bin of a value is the number of edges
-    that are not above it; comparing whole rows with one edge after the other is faster than searchsorted.
+    `edges` (s, e) ascend and are padded with +inf; beyond `low` and `high` (s,) a number is outside; `center` and
+    `quantum`, a power of two, (s,) say in what unit sums are kept.
     """
+
+    def __init__(
+        self,
+        edges: NDArray[np.float64],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        center: NDArray[np.float64],
+        quantum: NDArray[np.float64],
+        layout: Layout,
+    ) -> None:
+        used = int(np.isfinite(edges).sum(axis=1).max(initial=0))
+        self.edges = edges[:, :used]
+        self.low, self.high, self.layout = low, high, layout
+        self.center, self.quantum = center[:, None], quantum[:, None]
+        self._narrow = _are_wide_apart(self.edges)
+        with np.errstate(over="ignore", invalid="ignore"):
+            reach = np.maximum(np.abs(low - center), np.abs(high - center)) / quantum
+        self._is_near = bool((reach <= QUANTA_MAX).all())
+
+    def count(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Bin and quanta of each of `numbers` (s, n): (s, n) both; 0 quanta where a number is not finite.
+
+        NaN is missing, anything else that is not finite is invalid.
+        """
+        if not numbers.size:
+            return np.zeros(numbers.shape, np.uint8), np.zeros(numbers.shape, np.int64)
+        with _row_by_row():
+            bins = self._edges_passed(numbers)
+            # a NaN makes both of these NaN, and so its row is looked at
+            inside = (numbers.min(axis=1) >= self.low) & (numbers.max(axis=1) <= self.high)
+            inside &= np.isfinite(self.low)
+            for row in np.flatnonzero(~inside).tolist():
+                self._mark_special(numbers[row], bins[row], row)
+            return bins, self._quanta(numbers, near=self._is_near and bool(inside.all()))
+
+    def _edges_passed(self, numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """The bin of a value is the number of edges that are not above it.
+
+        To compare whole rows with one edge after the other is faster than searchsorted, and half as long in single
+        precision, where that can tell the edges well apart.
+        """
+        narrow = self._narrow
+        if narrow.all():
+            return _edges_passed(_as_float32(numbers), _as_float32(self.edges))
+        bins = np.empty(numbers.shape, np.uint8)
+        bins[narrow] = _edges_passed(_as_float32(numbers[narrow]), _as_float32(self.edges[narrow]))
+        bins[~narrow] = _edges_passed(numbers[~narrow], self.edges[~narrow])
+        return bins
+
+    def _mark_special(self, numbers: NDArray[np.float64], bins: NDArray[np.uint8], row: int) -> None:
+        """Put those of `numbers` (n,) that are outside, missing or invalid into the special bins."""
+        bins[numbers < self.low[row]] = self.layout.below
+        bins[numbers > self.high[row]] = self.layout.above
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            missing = np.isnan(numbers)
+            bins[missing] = self.layout.missing
+            bins[~(finite | missing)] = self.layout.invalid
+
+    def _quanta(self, numbers: NDArray[np.float64], near: bool) -> NDArray[np.int64]:
+        """Whole quanta from the center, QUANTA_MAX at most; `near`: it is known that all are finite and in reach."""
+        scaled = numbers - self.center
+        with np.errstate(over="ignore"):  # as far away as floats reach is merely far away
+            scaled /= self.quantum
+        if not near:
+            scaled = np.where(np.isfinite(numbers), scaled, 0.0)
+            np.clip(scaled, -QUANTA_MAX, QUANTA_MAX, out=scaled)
+        # to add this leaves a float no place behind the point, and the whole number in its last bits: four times as
+        # fast as rint and a conversion
+        scaled += WHOLE_FROM
+        whole: NDArray[np.int64] = scaled.view(np.int64)
+        whole -= WHOLE_BITS
+        return whole
+
+
+@contextmanager
+def _row_by_row() -> Iterator[None]:
+    """What numpy does with a column of one number per row: rows shorter than its buffer it copies together.
+
+    Measured, 30 rows of 2,000: 283 us for 15 comparisons, and 134 us where it does not.
+    """
+    before = np.setbufsize(BUFFER_NUMBERS)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
+
+
+def _edges_passed(numbers: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.uint8]:
+    """How many `edges` (s, e) are not above each of `numbers` (s, n), both of one type."""
     bins = np.zeros(numbers.shape, np.uint8)
-    above = np.empty(numbers.shape, np.bool_)
+    passed = np.empty(numbers.shape, np.bool_)
     for column in range(edges.shape[1]):
-        edge = edges[:, column, None]
-        if np.isinf(edge).all():
-            break
-        np.greater_equal(numbers, edge, out=above)
-        bins += above.view(np.uint8)
-    bins[numbers < low[:, None]] = layout.below
-    bins[numbers > high[:, None]] = layout.above
-    finite = np.isfinite(numbers)
-    if not finite.all():
-        missing = np.isnan(numbers)
-        bins[missing] = layout.missing
-        bins[~(finite | missing)] = layout.invalid
+        np.greater_equal(numbers, edges[:, column, None], out=passed)
+        bins += passed.view(np.uint8)
     return bins
+
+
+def _as_float32(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what is too large for it is above every edge
+        return numbers.astype(np.float32)
+
+
+def _are_wide_apart(edges: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether single precision divides the space between any two edges into SINGLE_STEPS_MIN steps, (s,)."""
+    finite = np.isfinite(edges)
+    largest = np.where(finite, np.abs(edges), 0.0).max(axis=1, initial=0.0)
+    with np.errstate(invalid="ignore"):  # the difference of two padded edges is none
+        gaps = np.where(finite[:, 1:], np.diff(edges, axis=1), np.inf)
+    least = gaps.min(axis=1, initial=np.inf)
+    wide: NDArray[np.bool_] = least >= SINGLE_STEPS_MIN * SINGLE_STEP * largest
+    return np.asarray(wide & (largest < SINGLE_MAX) & (least > 1 / SINGLE_MAX), np.bool_)
 
 
 def allowed_range(low: float, high: float) -> tuple[float, float]:

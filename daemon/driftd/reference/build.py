@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftd.decode.batch import INVALID
-from driftd.reference.bins import bin_numbers
+from driftd.reference.bins import Binning
 from driftd.reference.cut import Cut, bounded
 from driftd.reference.cycle import HOUR_MS, Cycle
 from driftd.reference.finish import finished
 from driftd.reference.history import HistoryCounter
 from driftd.reference.layout import COARSE, FINE, OTHER_FINE
 from driftd.reference.panes import Columns, Pane, PaneCounter, Places
-from driftd.reference.profile import Levels, Profile, category_rows, number_rows, quanta, to_coarse
+from driftd.reference.profile import Levels, Profile, category_rows, number_rows, to_coarse
 
 
 @dataclass
@@ -54,6 +54,10 @@ class Builder:
         signals = len(cut.schema.signals)
         self.rows = number_rows(cut.schema)
         self.category_rows = category_rows(cut.schema)
+        everywhere, rows = np.full(self.rows.size, np.inf), self.rows
+        self.binning = Binning(
+            cut.edges[rows], -everywhere, everywhere, cut.center[rows], cut.quantum[rows], FINE
+        )
         self.levels = {s: LevelCounter(levels_max) for s in self.category_rows}
         for s, names in zip(self.category_rows, cut.levels, strict=False):
             self.levels[s].code_of_level.update((name, code) for code, name in enumerate(names))
@@ -98,9 +102,7 @@ class Builder:
         bins, whole = np.empty((signals, events), np.uint8), np.zeros((signals, events), np.int64)
         rows = self.rows
         if rows.size:
-            everywhere = np.full(rows.size, np.inf)
-            bins[rows] = bin_numbers(numbers, self.cut.edges[rows], -everywhere, everywhere, FINE)
-            whole[rows] = quanta(numbers, self.cut.center[rows], self.cut.quantum[rows])
+            bins[rows], whole[rows] = self.binning.count(numbers)
             finite, near = np.isfinite(numbers), bounded(numbers)
             self.low[rows] = np.minimum(self.low[rows], np.where(finite, near, np.inf).min(axis=1))
             self.high[rows] = np.maximum(self.high[rows], np.where(finite, near, -np.inf).max(axis=1))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftd.decode.schema import Schema, SignalType
-from driftd.reference.bins import bin_numbers, coarse_edges, fine_edges
+from driftd.reference.bins import Binning, coarse_edges, fine_edges
 from driftd.reference.layout import COARSE, FINE, OTHER_COARSE, OTHER_FINE
 from driftd.reference.panes import Columns
 from driftd.reference.profile import Profile, category_rows, number_rows
@@ -75,8 +75,8 @@ def bounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _coarse_of_numbers(edges: NDArray[np.float64], numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     """The coarse bin of each of the 64 fine value bins; 0 for those that do not occur."""
-    everywhere = np.array([np.inf])
-    bins = bin_numbers(numbers[None], edges[None], -everywhere, everywhere, FINE)
+    everywhere, one = np.array([np.inf]), np.ones(1)
+    bins, _ = Binning(edges[None], -everywhere, everywhere, one, one, FINE).count(numbers[None])
     counts = np.bincount(bins[0], minlength=FINE.width)[: FINE.values]
     coarse = coarse_edges(edges, counts)
     # a fine bin starts at its lower edge; the first one lies below all edges

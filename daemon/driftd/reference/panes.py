@@ -153,36 +153,20 @@ class PaneCounter:
         `bins` and `quanta` are (signals, n); a quantum is 0 where there is no finite number.
         """
         signals, events = bins.shape
-        if events == 0:
-            return []
-        pane_of_event = (self.events + np.arange(events)) // self.pane_events
-        panes = int(pane_of_event[-1]) + 1
-        cells = bins + (np.arange(signals) * self.width)[:, None] + pane_of_event * (signals * self.width)
-        flat = np.bincount(cells.ravel(), minlength=panes * signals * self.width)
-        counts = flat.reshape(panes, signals, self.width)
-        starts = np.arange(panes) * self.pane_events - self.events
-        starts[0] = 0
-        sums = np.add.reduceat(quanta, starts, axis=1)
-        return self._cut(counts, sums, starts, events, places)
-
-    def _cut(
-        self,
-        counts: NDArray[np.int64],
-        sums: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        events: int,
-        places: Places,
-    ) -> list[tuple[int, Pane]]:
+        first_cells = (np.arange(signals) * self.width)[:, None]
         done: list[tuple[int, Pane]] = []
-        for pane, start in enumerate(starts.tolist()):
+        start = 0
+        while start < events:
             stop = min(start + self.pane_events - self.events, events)
+            cells = np.add(bins[:, start:stop], first_cells, dtype=np.intp)
+            self.counts += np.bincount(cells.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+            self.sums += quanta[:, start:stop].sum(axis=1)
             self.first = self.first or places[start]
             self.last = places[stop - 1]
             self.events += stop - start
-            self.counts += counts[pane]
-            self.sums += sums[:, pane]
             if self.events == self.pane_events:
                 done.append((stop - 1, self.take()))
+            start = stop
         return done
 
     def take(self) -> Pane:

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from driftd.decode.schema import Schema, SignalType
 from driftd.detectors.base import Scale
-from driftd.reference.bins import allowed_range, bin_numbers
+from driftd.reference.bins import Binning, allowed_range
 from driftd.reference.cycle import Cycle
 from driftd.reference.history import History, empty_history
 from driftd.reference.layout import COARSE, FINE, OTHER_FINE
-
-QUANTA_MAX = 2**40
-"""Values farther than this many quanta from the centre are counted as so far: int64 sums cannot overflow."""
 
 PSEUDO_COUNT = 0.5
 """Added to each bin that can occur, so that no probability is zero."""
@@ -168,15 +165,14 @@ class Profile:
             for s, levels in enumerate(self.levels)
         )
 
-    def bin_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Coarse bins of `numbers`, (number signals, n)."""
+    @cached_property
+    def binning(self) -> Binning:
+        """How the number signals of later events are counted."""
         low, high = self.ranges
         rows = self.number_rows
-        return bin_numbers(numbers, self.coarse_edges[rows], low[rows], high[rows], COARSE)
-
-    def quanta(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
-        """`numbers` (number signals, n) in quanta from the center; 0 where not finite."""
-        return quanta(numbers, self.center[self.number_rows], self.quantum[self.number_rows])
+        return Binning(
+            self.coarse_edges[rows], low[rows], high[rows], self.center[rows], self.quantum[rows], COARSE
+        )
 
     def scale(self, signal: int) -> Scale:
         """Where the values of a number signal lie: mean, and deviation by the reference's quartiles."""
@@ -259,17 +255,6 @@ def number_rows(schema: Schema) -> NDArray[np.int64]:
 def category_rows(schema: Schema) -> tuple[int, ...]:
     """Indices of the category signals of `schema`, in order."""
     return tuple(s for s, signal in enumerate(schema.signals) if signal.type is SignalType.CATEGORY)
-
-
-def quanta(
-    numbers: NDArray[np.float64], center: NDArray[np.float64], quantum: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """`numbers` (r, n) as whole quanta from `center` (r,), bounded; 0 where not finite."""
-    with np.errstate(over="ignore"):  # as far away as floats reach is merely far away
-        scaled = (numbers - center[:, None]) / quantum[:, None]
-    if not np.isfinite(scaled).all():
-        scaled = np.where(np.isfinite(numbers), scaled, 0.0)
-    return np.rint(np.clip(scaled, -QUANTA_MAX, QUANTA_MAX)).astype(np.int64)
 
 
 def to_coarse(counts: NDArray[np.int64], coarse_of_fine: NDArray[np.int64]) -> NDArray[np.int64]:

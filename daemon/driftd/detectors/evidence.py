@@ -21,7 +21,7 @@ from driftd.detectors.onsets import Onsets
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.cycle import Cycle, buckets_of
 from driftd.reference.layout import COARSE
-from driftd.reference.learned import Learned, refresh_panes
+from driftd.reference.learned import DEVIATION_STEP, Learned, refresh_panes
 from driftd.reference.panes import Pane
 from driftd.reference.profile import Profile
 from driftd.reference.tilts import BETS, FIXED_BETS, SLOPE_STEP
@@ -138,9 +138,8 @@ class EvidenceDetector:
         self.stakes *= gains
         np.minimum(self.stakes, self._cap, out=self.stakes)
         self.onsets.step(self.excursions <= 0, pane.first)
-        np.maximum(self.excursions, 0, out=self.excursions)
         self.excursions += wins
-        np.minimum(self.excursions, self._excursion_max, out=self.excursions)
+        np.clip(self.excursions, 0, self._excursion_max, out=self.excursions)
         evidence = self.evidence
         if self.raised and evidence < OVER * self.limit:
             # what comes next is another change, with an onset of its own
@@ -181,7 +180,7 @@ class EvidenceDetector:
             "onsets": self.onsets.state(),
             "raised": self.raised,
             "clock_ms": self.clock_ms,
-            "deviation": array_to_json(self.learned.deviation),
+            "deviation": array_to_json(np.rint(self.learned.deviation / DEVIATION_STEP).astype(np.int64)),
             "events": array_to_json(self.learned.events),
             "slopes": array_to_json(np.rint(self.learned_slopes / SLOPE_STEP).astype(np.int64)),
             "pending": array_to_json(self.pending),
@@ -193,7 +192,7 @@ class EvidenceDetector:
         self.excursions = floats_from_json(state["excursions"]).astype(np.float32)
         self.onsets.restore(state["onsets"])
         self.raised, self.clock_ms = bool(state["raised"]), int(state["clock_ms"])
-        self.learned.deviation = floats_from_json(state["deviation"]).astype(np.float32)
+        self.learned.deviation = np.multiply(integers_from_json(state["deviation"]), DEVIATION_STEP)
         self.learned.events = floats_from_json(state["events"])
         self._tilt(np.multiply(integers_from_json(state["slopes"]), SLOPE_STEP))
         self.pending = integers_from_json(state["pending"])

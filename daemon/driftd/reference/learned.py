@@ -17,6 +17,8 @@ MEMORY_EVENTS: Final = (512.0, 4096.0)
 SHRINKAGE_EVENTS: Final = 100.0
 """So many events of the reference are added, so that a few odd ones make no steep tilt."""
 SLOPE_MAX: Final = 3.0
+DEVIATION_STEP: Final = 2.0**-5
+"""Finer than chance makes any count by far; whole steps take a third of the bytes of floats."""
 REFRESH_EVENTS: Final = 128
 REFRESH_PANES_MIN: Final = 4
 """Long panes: often enough, and no more than a tenth of the work."""
@@ -30,18 +32,19 @@ def refresh_panes(pane_events: int) -> int:
 class Learned:
     """What is learned of s signals.
 
-    `deviation` (2, s, 20) float32: decayed counts minus what was expected, `events` (2,): decayed events.
+    `deviation` (2, s, 20): decayed counts minus what was expected, in steps of DEVIATION_STEP; `events` (2,): decayed
+    events.
     """
 
     def __init__(self, signals: int) -> None:
-        self.deviation = np.zeros((LEARNED_BETS, signals, COARSE.width), np.float32)
+        self.deviation = np.zeros((LEARNED_BETS, signals, COARSE.width))
         self.events = np.zeros(LEARNED_BETS)
 
     def add(self, counts: NDArray[np.int64], expected: NDArray[np.float64], events: int) -> None:
         """Take the `counts` (s, 20) of some panes, of which `expected` (s, 20) were to be expected."""
         keep = np.exp(-events / np.array(MEMORY_EVENTS))
         deviation = keep[:, None, None] * self.deviation + (counts - expected)
-        self.deviation = deviation.astype(np.float32)
+        self.deviation = np.rint(deviation / DEVIATION_STEP) * DEVIATION_STEP
         self.events = keep * self.events + events
 
     def slopes(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

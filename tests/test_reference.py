@@ -249,3 +249,17 @@ def test_integers_survive_as_json(values: list[int]) -> None:
 def test_floats_survive_as_json_to_the_last_bit(values: list[float]) -> None:
     array = np.array(values, np.float64)
     assert floats_from_json(array_to_json(array)).tobytes() == array.tobytes()
+
+
+def test_levels_that_share_a_bin_are_named_by_the_most_frequent_and_rare_ones_keep_to_themselves() -> None:
+    schema = Schema((Signal("features.b", SignalType.CATEGORY),))
+    levels: list[object] = [*["top"] * 500, *[f"rare-{i:02}" for i in range(28)] * 10, *["less"] * 5]
+    columns = Columns(np.empty((0, len(levels))), [levels])
+    builder = Builder(start(schema, columns), 50, 8)
+    builder.add(columns, places(len(levels)))
+    profile = builder.build("m", None)
+    pooled, by_level = (reference_summary(profile, 0, pooled=pooled).top or {} for pooled in (True, False))
+    assert list(by_level) == ["top", "rare-00", "rare-01"]
+    assert list(pooled) == ["top", "rare-00 or 2 more", "rare-01 or 1 more"]
+    # 28 levels of ten events in 14 bins: two to each
+    assert sorted(profile.coarse_counts[0].tolist())[-15:] == [20] * 13 + [25, 500]

@@ -37,7 +37,7 @@ NUMBER_WEIGHTS: Final = np.array(
     + [0.02] * 4 + [0.01] * 2 + [0.01] + [0.035] * LEARNED_BETS
 )  # fmt: skip
 CATEGORY_WEIGHTS: Final = np.array(
-    [0.03] * 8 + [0.025] * 12 + [0.02] * 4 + [0.04, 0.02] + [0.01] + [0.1] * LEARNED_BETS
+    [0.04] * 4 + [0.024] * 16 + [0.02] * 4 + [0.04, 0.02] + [0.01] + [0.1] * LEARNED_BETS
 )
 """How much is put on each bet. A tenth more or less moves a delay by a per cent: what matters is that none is zero."""
 DOWNWARDS_FROM: Final = 0.3

@@ -179,7 +179,7 @@ class Teller:
         window = self.windows[stream.name]
         # the panes from the onset on show the change undiluted, where the window still holds its begin
         since = [pane for pane in window if pane.first.at_ms >= finding.onset.at_ms]
-        before = reference_summary(profile, signal)
+        before = reference_summary(profile, signal, pooled=True)
         now = merged(since or window) if window else None
         after = before if now is None else pane_summary(profile, signal, now)
         if finding.recent_mean is not None and not since:

@@ -6,6 +6,7 @@ Two profiles of one cut can be merged, whatever they counted.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final
 
 import numpy as np
@@ -87,16 +88,20 @@ def _coarse_of_numbers(edges: NDArray[np.float64], numbers: NDArray[np.float64])
 
 
 def _coarse_of_levels(values: Sequence[object]) -> NDArray[np.int64]:
-    """The coarse bin of each level code: one for each frequent level, and the rest pooled.
+    """The coarse bin of each level code: one for each frequent level, and the others gathered in bins of like weight.
 
     Codes are given in the order of appearance. Codes that are not given yet get what bins are left.
     """
     seen = Counter(value for value in values if isinstance(value, str))
-    counts = np.array(list(seen.values())[:OTHER_FINE], np.int64)
-    frequent = np.argsort(-counts, kind="stable")[:OTHER_COARSE]
+    counts = list(seen.values())[:OTHER_FINE]
     table = np.full(FINE.values, OTHER_COARSE)
-    table[frequent] = np.arange(frequent.size)
-    for code in range(counts.size, min(counts.size + OTHER_COARSE - frequent.size, OTHER_FINE)):
+    # the most frequent first, each into the lightest bin: a share that moves is a large part of its bin
+    bins = [(0, bin_) for bin_ in range(OTHER_COARSE)]
+    for code in sorted(range(len(counts)), key=lambda code: (-counts[code], code)):
+        weight, bin_ = heappop(bins)
+        table[code] = bin_
+        heappush(bins, (weight + counts[code], bin_))
+    for code in range(len(counts), OTHER_COARSE):
         table[code] = code
     return table
 

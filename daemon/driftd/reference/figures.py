@@ -1,6 +1,5 @@
 """What a person is shown of a signal, before and after. Rule: every figure comes from counts, none from raw rows."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,11 +33,14 @@ class Summary:
     top: dict[str, float] | None
 
 
-def reference_summary(profile: Profile, signal: int) -> Summary:
-    """Signal number `signal` in the reference."""
+def reference_summary(profile: Profile, signal: int, pooled: bool = False) -> Summary:
+    """Signal number `signal` in the reference; `pooled`: levels as `pane_summary` has them."""
     counts = profile.weights[signal]
     edges, names = profile.edges[signal], None
     levels = profile.levels[signal]
+    if levels is not None and pooled:
+        coarse = profile.coarse_counts[signal].astype(np.float64)
+        return _summary(profile, signal, coarse, 0, edges, _names_of_bins(profile, signal), COARSE.values)
     if levels is not None:
         names = {
             code: name if code < OTHER_FINE else "(other)"
@@ -49,14 +51,27 @@ def reference_summary(profile: Profile, signal: int) -> Summary:
 
 def pane_summary(profile: Profile, signal: int, pane: Pane) -> Summary:
     """The same signal in `pane`, whose counts are in the profile's coarse bins."""
-    names = None
-    codes = profile.coarse_code_of_level[signal]
-    if codes is not None:
-        pooled = {code for code, levels in Counter(codes.values()).items() if levels > 1}
-        names = {code: "(other)" if code in pooled else name for name, code in codes.items()}
-        names[COARSE.below] = "(new)"
+    names = _names_of_bins(profile, signal)
     edges = profile.coarse_edges[signal]
-    return _summary(profile, signal, pane.counts[signal], int(pane.sums[signal]), edges, names, COARSE.values)
+    counts = pane.counts[signal].astype(np.float64)
+    return _summary(profile, signal, counts, int(pane.sums[signal]), edges, names, COARSE.values)
+
+
+def _names_of_bins(profile: Profile, signal: int) -> dict[int, str] | None:
+    """What the coarse bins of a category are called: by their most frequent level; None for numbers."""
+    codes, levels = profile.coarse_code_of_level[signal], profile.levels[signal]
+    if codes is None or levels is None:
+        return None
+    weights = profile.counts[signal]
+    in_bin: dict[int, list[tuple[int, int]]] = {}
+    for code, name in enumerate(levels.names):
+        in_bin.setdefault(codes[name], []).append((-int(weights[min(code, OTHER_FINE)]), code))
+    names = {}
+    for bin_, ranked in in_bin.items():
+        name = levels.names[min(ranked)[1]]
+        names[bin_] = name if len(ranked) == 1 else f"{name} or {len(ranked) - 1} more"
+    names[COARSE.below] = "(new)"
+    return names
 
 
 def is_stuck(profile: Profile, signal: int, pane: Pane) -> bool:
@@ -75,14 +90,14 @@ def is_stuck(profile: Profile, signal: int, pane: Pane) -> bool:
 def _summary(
     profile: Profile,
     signal: int,
-    counts: NDArray[np.int64],
+    counts: NDArray[np.float64],
     total_quanta: int,
     edges: NDArray[np.float64],
     names: dict[int, str] | None,
     values: int,
 ) -> Summary:
-    events = int(counts.sum())
-    missing, below, above, invalid = (int(count) for count in counts[values:])
+    events = float(counts.sum())
+    missing, below, above, invalid = (float(count) for count in counts[values:])
     valid = events - missing - invalid
     mean = p10 = p50 = p90 = top = None
     if valid and names is None:
@@ -93,12 +108,12 @@ def _summary(
             _quantile(counts[:values], below, above, edges, ends, share) for share in (0.1, 0.5, 0.9)
         )
     if valid and names is not None:
-        ranked = sorted(names, key=lambda code: (-int(counts[code]), code))[:TOP_LEVELS]
-        top = {names[code]: rounded(int(counts[code]) / valid) for code in ranked if counts[code]}
+        ranked = sorted(names, key=lambda code: (-float(counts[code]), code))[:TOP_LEVELS]
+        top = {names[code]: rounded(float(counts[code]) / valid) for code in ranked if counts[code]}
     of_all = max(events, 1)
     outside = (below + above) / max(valid, 1)
     return Summary(
-        events,
+        round(events),
         rounded(missing / of_all),
         rounded(invalid / of_all),
         rounded(outside),
@@ -111,9 +126,9 @@ def _summary(
 
 
 def _quantile(
-    counts: NDArray[np.int64],
-    below: int,
-    above: int,
+    counts: NDArray[np.float64],
+    below: float,
+    above: float,
     edges: NDArray[np.float64],
     ends: tuple[float, float],
     share: float,
@@ -122,7 +137,7 @@ def _quantile(
 
     None in the outermost bins, which have one end only, and outside the range.
     """
-    target = share * (int(counts.sum()) + below + above) - below
+    target = share * (float(counts.sum()) + below + above) - below
     if target < 0 or target > counts.sum() or not ends[0] <= ends[1]:
         return None
     lower = np.clip(np.concatenate([[ends[0]], edges]), *ends)
@@ -131,8 +146,8 @@ def _quantile(
     bin_ = int(np.searchsorted(cumulative, target))
     if bin_ == 0 or bin_ >= int(np.isfinite(edges).sum()):
         return None
-    inside = int(counts[bin_])
-    within = (target - (int(cumulative[bin_]) - inside)) / inside if inside else 0.0
+    inside = float(counts[bin_])
+    within = (target - (float(cumulative[bin_]) - inside)) / inside if inside else 0.0
     return rounded(float(lower[bin_] + within * (upper[bin_] - lower[bin_])))
 
 

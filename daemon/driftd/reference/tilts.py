@@ -24,7 +24,8 @@ SPREADS: Final = (0.6, 0.8, 1.3, 2.0)
 """Factors on the standard deviation."""
 TAIL_SHARE: Final = 0.03
 CENTER_SCORE: Final = 0.6
-LEVELS_BOTH_WAYS: Final = 4
+LEVELS_BOTH_WAYS: Final = 2
+LEVEL_DIRECTIONS: Final = 4
 VALUE_BETS: Final = 20
 LEARNED_BETS: Final = 2
 FIXED_BETS: Final = VALUE_BETS + 4 + 2 + 1
@@ -139,6 +140,7 @@ def _category(p: NDArray[np.float64], slopes: NDArray[np.float64], directions: N
     for rank, level in enumerate(order[:LEVELS_BOTH_WAYS].tolist()):
         slopes[level, 2 * rank] = min(0.1 * spread[level], 1.0)
         slopes[level, 2 * rank + 1] = -slopes[level, 2 * rank]
+    for rank, level in enumerate(order[:LEVEL_DIRECTIONS].tolist()):
         directions[level, rank] = 1.0
     first = 2 * LEVELS_BOTH_WAYS
     for rank, level in enumerate(order[: VALUE_BETS - first].tolist()):

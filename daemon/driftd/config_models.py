@@ -61,7 +61,7 @@ class Reference(Table):
         "While nothing is found the reference goes on growing for so long, to see signals wander and the week's hours.",
     )
     independent_events_min: int = whole(
-        100,
+        250,
         0,
         1_000_000,
         "events",

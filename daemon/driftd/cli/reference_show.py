@@ -19,7 +19,7 @@ from driftd.reference.null import events_missing, fit, judged_signals
 from driftd.reference.panes import Place
 from driftd.reference.profile import Profile
 
-JUDGED_FROM: Final = 100
+JUDGED_FROM: Final = 250
 """As `reference.independent_events_min` is set where nobody changed it."""
 SAME_BELOW: Final = 0.01
 """A PSI below this is nothing to speak of."""

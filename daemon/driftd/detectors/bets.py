@@ -2,7 +2,8 @@
 
 A bet on a pane of n events wins sum(counts x slopes) - n x price, divided by the scatter of its signal. The price is
 the log of the mean of exp(slope) under the reference, raised by what is not known: by the error of a finite reference
-(Bernstein's bound, at three standard errors), and in an hour that the reference has not seen by ALLOWANCE.
+(Bernstein's bound, at three standard errors), and in an hour that the reference has not seen by ALLOWANCE:
+there the reference is what was just before, and only a jump is a change.
 """
 
 from math import log
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftd.reference.layout import COARSE
+from driftd.reference.learned import MEMORY_EVENTS
 from driftd.reference.null import (
     all_probabilities,
     expected_by_bucket,
@@ -25,6 +27,8 @@ ERRORS: Final = 3.0
 """Standard errors by which a price is raised for the finite reference."""
 LEARNED_RISK: Final = 1e-5
 """The probability that a reference is worse than its learned bets pay for."""
+LEFT_SHARE: Final = 0.05
+"""No bin is taken to have lost more than the rest of its share lately."""
 ALLOWANCE: Final = 0.5
 """Deviations by which a signal may be shifted in an hour that the reference has not seen, without being suspect."""
 SPREAD_ALLOWANCES: Final = (0.8, 1.25)
@@ -60,7 +64,9 @@ class Bets:
         self.tilts = tilts_of(self.probabilities, self.number, events / self.scatter[:, 0])
         self.slopes = self.tilts.slopes
         self.independent_events = events[:, None] / self.scatter
-        self.judged = self.independent_events >= independent_events_min
+        judged: NDArray[np.bool_] = np.asarray(self.independent_events >= independent_events_min, np.bool_)
+        # what wanders too much to be judged has no known range either
+        self.judged = judged & ((GROUPS != Group.OUTSIDE) | judged[:, :VALUE_BETS].any(axis=1)[:, None])
         self.weights = self._weights(watched)
         self._buckets = expected_by_bucket(profile, null)
         self._seen = null.seen
@@ -102,16 +108,28 @@ class Bets:
         expected: NDArray[np.float64] = self._buckets[bucket]
         return expected
 
-    def prices(self, bucket: int) -> NDArray[np.float64]:
-        """What the fixed bets cost per event, (s, 27), in a bucket of the cycle."""
-        key = bucket if self._bucket_events is not None else -int(self._seen[bucket])
+    def prices(self, bucket: int, lately: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the fixed bets cost per event, (s, 27), in a bucket of the cycle.
+
+        `lately` (s, 20): by how much the latest shares differed from the expected ones. An hour that the reference has
+        not seen is compared with what was just before it, so that only a jump is a change.
+        """
+        if not self._seen[bucket]:
+            return self._fixed_prices(bucket, self._moved(bucket, lately))
+        key = bucket if self._bucket_events is not None else 0
         prices = self._prices.get(key)
         if prices is None:
-            prices = self._prices[key] = self._fixed_prices(bucket)
+            prices = self._prices[key] = self._fixed_prices(bucket, self.expected(bucket))
         return prices
 
-    def _fixed_prices(self, bucket: int) -> NDArray[np.float64]:
+    def _moved(self, bucket: int, lately: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probabilities of `bucket`, (s, 20), moved to where the signals were `lately`."""
         p = self.expected(bucket)
+        moved = np.where(p > 0, np.maximum(p + lately, p * LEFT_SHARE), 0.0)
+        shares: NDArray[np.float64] = moved / moved.sum(axis=1, keepdims=True)
+        return shares
+
+    def _fixed_prices(self, bucket: int, p: NDArray[np.float64]) -> NDArray[np.float64]:
         steep = np.exp(self.slopes)
         variance = np.maximum(
             np.einsum("sk,skj->sj", p, steep**2) - np.einsum("sk,skj->sj", p, steep) ** 2, 0
@@ -121,6 +139,8 @@ class Bets:
         if self._bucket_events is not None:
             in_bucket = np.maximum(self._bucket_events[bucket][:, None] / self.scatter[:, :FIXED_BETS], 1.0)
             error = error + np.where(self.cyclic[:, None], 1 / in_bucket, 0.0)
+        if not self._seen[bucket]:
+            error = error + self.scatter[:, :FIXED_BETS] / MEMORY_EVENTS[0]
         steepest = np.where(p[:, :, None] > 0, steep, 0.0).max(axis=1)
         mean = self._mean(p, self.slopes, bucket)
         # what a bet would win by an error of the reference it loses by being steeper than that, so steep ones need less
@@ -129,14 +149,16 @@ class Bets:
         prices: NDArray[np.float64] = np.log(mean + bound)
         return prices
 
-    def learned_prices(self, slopes: NDArray[np.float64], bucket: int) -> NDArray[np.float64]:
+    def learned_prices(
+        self, slopes: NDArray[np.float64], bucket: int, lately: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """What bets on learned `slopes` (s, 20, 2) cost per event, (s, 2), in a bucket of the cycle.
 
         A learned tilt may have learned the reference's own error. That wins half of Pearson's X^2 of the reference,
         which is bounded as Laurent and Massart do ("Adaptive estimation of a quadratic functional", 2000), at a risk
         of LEARNED_RISK.
         """
-        p = self.expected(bucket)
+        p = self.expected(bucket) if self._seen[bucket] else self._moved(bucket, lately)
         freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]
         risk = log(1 / LEARNED_RISK)
         own_error = (freedom / 2 + np.sqrt(freedom * risk) + risk) / self.independent_events[:, FIXED_BETS:]

@@ -37,6 +37,7 @@ WIN_MAX: Final = 40.0
 """The log of what a bet can win on one pane."""
 PANE_MS_SPAN: Final = 16.0
 """A pane lasts no longer, and no shorter, than so many times what the reference's do: a clock that jumps is no time."""
+LATELY_STEP: Final = 2.0**-16
 EXCURSION_MARGIN: Final = 5.0
 """Beyond the budget no more of an excursion is kept than this, in nats: what has gone on for long may end soon."""
 
@@ -70,6 +71,7 @@ class EvidenceDetector:
         self.raised = False
         self.clock_ms = -1
         self.learned = Learned(watched.size)
+        self.lately = self.learned.lately()
         self._tilt(np.zeros((watched.size, COARSE.width, BETS - FIXED_BETS)))
         self.pending = np.zeros((watched.size, COARSE.width), np.int64)
         self.pending_events = np.zeros(Cycle.WEEK.buckets, np.int64)
@@ -127,8 +129,8 @@ class EvidenceDetector:
         """What each bet costs per event, (s, 29), in a bucket of the cycle."""
         prices = self._price_of_bucket.get(bucket)
         if prices is None:
-            learned = self.bets.learned_prices(self.learned_slopes, bucket)
-            prices = np.concatenate([self.bets.prices(bucket), learned], axis=1)
+            learned = self.bets.learned_prices(self.learned_slopes, bucket, self.lately)
+            prices = np.concatenate([self.bets.prices(bucket, self.lately), learned], axis=1)
             self._price_of_bucket[bucket] = prices
         return prices
 
@@ -164,6 +166,9 @@ class EvidenceDetector:
         for bucket in np.flatnonzero(self.pending_events).tolist():
             expected += int(self.pending_events[bucket]) * self.bets.expected(bucket)
         self.learned.add(self.pending, expected, events)
+        if not self.raised:
+            # a change does not become what is compared with
+            self.lately = np.rint(self.learned.lately() / LATELY_STEP) * LATELY_STEP
         self._tilt(self.learned.slopes(self.bets.probabilities))
         self.pending[:], self.pending_events[:] = 0, 0
 
@@ -180,6 +185,7 @@ class EvidenceDetector:
             "onsets": self.onsets.state(),
             "raised": self.raised,
             "clock_ms": self.clock_ms,
+            "lately": array_to_json(np.rint(self.lately / LATELY_STEP).astype(np.int64)),
             "deviation": array_to_json(np.rint(self.learned.deviation / DEVIATION_STEP).astype(np.int64)),
             "events": array_to_json(self.learned.events),
             "slopes": array_to_json(np.rint(self.learned_slopes / SLOPE_STEP).astype(np.int64)),
@@ -194,6 +200,7 @@ class EvidenceDetector:
         self.raised, self.clock_ms = bool(state["raised"]), int(state["clock_ms"])
         self.learned.deviation = np.multiply(integers_from_json(state["deviation"]), DEVIATION_STEP)
         self.learned.events = floats_from_json(state["events"])
+        self.lately = np.multiply(integers_from_json(state["lately"]), LATELY_STEP)
         self._tilt(np.multiply(integers_from_json(state["slopes"]), SLOPE_STEP))
         self.pending = integers_from_json(state["pending"])
         self.pending_events = integers_from_json(state["pending_events"])

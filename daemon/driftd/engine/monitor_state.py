@@ -160,7 +160,11 @@ def _head(monitor: Monitor) -> Document:
 
 
 def _stream(stream: Stream) -> Document:
-    document: Document = {"unseen": stream.unseen, "window": panes_to_json(stream.window.panes)}
+    document: Document = {
+        "unseen": stream.unseen,
+        "quiet_panes": stream.quiet_panes,
+        "window": panes_to_json(stream.window.panes),
+    }
     if stream.builder is not None:
         document["builder"] = builder_to_json(stream.builder)
         document["reference_events"] = stream.reference_events
@@ -173,6 +177,7 @@ def _stream(stream: Stream) -> Document:
 def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
     document = parts[f"stream.{stream.name.value}"]
     reference = parts.get(f"reference.{stream.name.value}")
+    stream.quiet_panes = document["quiet_panes"]
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
     stream.builder = None
     if "builder" in document:

@@ -6,6 +6,7 @@ Rule: a stream only measures. It first counts a reference, then compares; what i
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -71,7 +72,7 @@ class Stream:
     """Counts the reference of one version, then watches.
 
     `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has
-    both is watched while its reference grows.
+    both is watched while its reference grows; `quiet_panes` is for how long nothing was found.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Stream:
         self.watchers: Watchers | None = None
         self.window = Window(settings.panes.window_events)
         self.unseen: Mapping[str, tuple[str, ...]] = {}
+        self.quiet_panes = settings.incidents.keep_open_panes
 
     def start(self, cut: Cut, learned: Places) -> None:
         """Begin to count the reference with the bins of `cut`, which were learned from events at `learned`."""
@@ -116,8 +118,7 @@ class Stream:
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
         """Take n events; what the detectors say of them, in order of the events.
 
-        A reference that does not know all it should goes on growing while its stream is watched, until something is
-        found.
+        A reference that does not know all it should goes on growing while its stream is watched and nothing is found.
         """
         told: list[Evaluation] = []
         taken = 0
@@ -171,11 +172,19 @@ class Stream:
         panes = self.counter.add(bins, whole, places)
         detections = self.watchers.values(columns.numbers)
         told = self._in_order(panes, detections, sorted(news), places, shift)
-        if any(evaluation.findings for evaluation in told):
-            self.builder = None
-        if self.builder is not None:
-            self.builder.grow([pane for _, pane in panes])
+        self._grow(panes, {evaluation.index - shift for evaluation in told if evaluation.findings})
         return told
+
+    def _grow(self, panes: Sequence[tuple[int, Pane]], found_at: AbstractSet[int]) -> None:
+        """Let a reference that grows take `panes`, but for those around what was found at the events `found_at`."""
+        begin = 0
+        for end, pane in panes:
+            self.quiet_panes = 0 if any(begin <= index <= end for index in found_at) else self.quiet_panes + 1
+            begin = end + 1
+            if self.builder is not None and self.quiet_panes > self.settings.incidents.keep_open_panes:
+                self.builder.grow([pane])
+        if any(index >= begin for index in found_at):
+            self.quiet_panes = -1  # the pane that is not complete yet is to make it 0
 
     def _in_order(
         self,

@@ -47,6 +47,11 @@ class Learned:
         self.deviation = np.rint(deviation / DEVIATION_STEP) * DEVIATION_STEP
         self.events = keep * self.events + events
 
+    def lately(self) -> NDArray[np.float64]:
+        """By how much the latest shares differ from the expected ones, (s, 20)."""
+        shares: NDArray[np.float64] = self.deviation[0] / (self.events[0] + SHRINKAGE_EVENTS)
+        return shares
+
     def slopes(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """The tilts learned, (s, 20, 2), 0 for bins that hold no values; `probabilities` (s, 20)."""
         base = (self.events[:, None, None] + SHRINKAGE_EVENTS) * np.maximum(probabilities, 1e-12)

@@ -50,6 +50,8 @@ BINS: Final = {
 class EvidenceDetector:
     """Weighs all watched signals of a stream, pane by pane."""
 
+    within_budget = True
+
     def __init__(
         self,
         profile: Profile,

@@ -90,7 +90,7 @@ class DistanceDetector:
             chances = [s[self.watched] for effect, s in strengths.items() if effect is not Effect.INVALID]
             return float(np.max(chances))
 
-        return limit_factor(self.profile.history, chance.window_events, strength, chance.rate)
+        return limit_factor(self.profile.history, chance.window_events, strength, chance.rate, self.p_value)
 
     @property
     def within_budget(self) -> bool:

@@ -159,6 +159,14 @@ WRONG = {
         'config.toml:5: models[0].detectors[0].deltas: not an option of the detector "adwin".'
         ' Did you mean "delta"?',
     ),
+    "a sensitivity that is chosen and given": (
+        "[[defaults.detectors]]\nname = 'adwin'\ncalibrate = true\ndelta = 0.01\n",
+        "config.toml:4: defaults.detectors[0].delta: is chosen where calibrate is true. Leave out one of both.",
+    ),
+    "a calibration of what needs none": (
+        "[[defaults.detectors]]\nname = 'evidence'\ncalibrate = true\n",
+        'config.toml:3: defaults.detectors[0].calibrate: not an option of the detector "evidence". It has none.',
+    ),
     "no TOML": (
         "[kafka]\nbrokers = \n",
         "config.toml:2: not valid TOML: invalid value (column 11).",

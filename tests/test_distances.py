@@ -10,7 +10,8 @@ import pytest
 from driftd.decode.batch import INVALID
 from driftd.decode.schema import Schema, Signal, SignalType
 from driftd.detectors.base import Chance, Effect, Finding, OptionValue
-from driftd.detectors.distances import OPTIONS, DistanceDetector, chi_square_limit, distances
+from driftd.detectors.distance_measures import chi_square_limit, distances
+from driftd.detectors.distances import OPTIONS, DistanceDetector
 from driftd.reference.build import Builder
 from driftd.reference.cut import start
 from driftd.reference.layout import COARSE

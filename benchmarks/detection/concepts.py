@@ -6,7 +6,7 @@ tenth of the stream after its begin; alarms outside of these spans are false.
 """
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final
@@ -20,6 +20,7 @@ from benchmarks.detection.subjects import EventPlaces
 from benchmarks.report import Row
 from driftd.config_models import ModelSettings
 from driftd.decode.schema import Schema, Signal, SignalType
+from driftd.detectors.river_drift import RIVER_OPTIONS
 from driftd.engine.stream import Stream, StreamName
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns
@@ -62,9 +63,9 @@ def river_alarms(build: Callable[[], Any]) -> Callable[[NDArray[np.float64]], li
     return alarms
 
 
-def evidence_alarms(budget_events: int) -> Callable[[NDArray[np.float64]], list[int]]:
-    """The alarms of evidence, which after each settles and takes a new reference, as after a new version."""
-    settings = ModelSettings.model_validate(
+def settings_of(detector: Mapping[str, Any], budget_events: int) -> ModelSettings:
+    """Those of a stream of errors watched by one `detector`."""
+    return ModelSettings.model_validate(
         {
             "budget": {"per_events": budget_events},
             "panes": {"events": 16},
@@ -74,9 +75,14 @@ def evidence_alarms(budget_events: int) -> Callable[[NDArray[np.float64]], list[
                 "independent_events_min": 0,
             },
             "labels": {"reference_events": REFERENCE_EVENTS},
-            "detectors": [{"name": "evidence"}],
+            "detectors": [detector],
         }
     )
+
+
+def evidence_alarms(budget_events: int) -> Callable[[NDArray[np.float64]], list[int]]:
+    """The alarms of evidence, which after each settles and takes a new reference, as after a new version."""
+    settings = settings_of({"name": "evidence"}, budget_events)
 
     def alarms(errors: NDArray[np.float64]) -> list[int]:
         found: list[int] = []
@@ -96,12 +102,26 @@ def evidence_alarms(budget_events: int) -> Callable[[NDArray[np.float64]], list[
     return alarms
 
 
+def calibrated_alarms(detector: str, budget_events: int) -> Callable[[NDArray[np.float64]], list[int]]:
+    """The alarms of one of River's detectors, calibrated once, on the first errors."""
+    settings = settings_of({"name": detector, "calibrate": True}, budget_events)
+
+    def alarms(errors: NDArray[np.float64]) -> list[int]:
+        stream = Stream(StreamName.OUTCOMES, "measured", None, settings, 10)
+        columns, places = Columns(errors[None], []), EventPlaces(0, errors.size)
+        stream.start(start(ERROR, columns.slice(0, 500)), places.slice(0, 500))
+        return [told.place.offset for told in stream.add(columns, places) if told.findings]
+
+    return alarms
+
+
 def detectors() -> dict[str, Callable[[NDArray[np.float64]], list[int]]]:
     """All that watch a stream of errors."""
     return {
         "driftd evidence, 1 per 1M": evidence_alarms(1_000_000),
         "driftd evidence, 1 per 10k": evidence_alarms(10_000),
         **{name: river_alarms(build) for name, build in BINARY.items()},
+        **{f"{name}, calibrated": calibrated_alarms(name, 10_000) for name in RIVER_OPTIONS},
         "dummy, every 1,000": lambda errors: list(range(999, errors.size, 1_000)),
         "dummy, never": lambda _: [],
     }

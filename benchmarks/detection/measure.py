@@ -15,7 +15,7 @@ from typing import Any, Final
 from benchmarks.detection.changes import PLAN
 from benchmarks.detection.concepts import concept_rows, elec2_rows
 from benchmarks.detection.peers import rivers, windowed
-from benchmarks.detection.streams import KINDS
+from benchmarks.detection.streams import DAY_EVENTS, KINDS
 from benchmarks.detection.subjects import Driftd, Dummy, Subject
 from benchmarks.detection.trials import Plan, Quiet, delays, quiet, quiet_rows
 from benchmarks.report import Row, arguments, table
@@ -31,9 +31,13 @@ SHORT_CHANGES: Final[Mapping[str, tuple[str, ...]]] = {"independent": ("1 sigma"
 def subjects() -> dict[str, Subject]:
     """All detectors under test, by name."""
     every: list[Subject] = [
-        Driftd("evidence", EVIDENCE, BUDGET_EVENTS),
-        Driftd("evidence", "driftd evidence, 1 per 100k", BUDGET_EVENTS // 10),
-        Driftd("distance", "driftd distance", BUDGET_EVENTS),
+        Driftd({"name": "evidence"}, EVIDENCE, BUDGET_EVENTS),
+        Driftd({"name": "evidence"}, "driftd evidence, 1 per 100k", BUDGET_EVENTS // 10),
+        Driftd({"name": "distance"}, "driftd distance", BUDGET_EVENTS),
+        calibrated("distance", "driftd distance, calibrated", 10**9),
+        # KSWIN takes 260 us per value: 20 of them need minutes to be calibrated, and hours for the delays
+        calibrated("adwin", "ADWIN, calibrated", 10 * DAY_EVENTS),
+        calibrated("page_hinkley", "PageHinkley, calibrated", 10 * DAY_EVENTS),
         *windowed(),
         *rivers(),
         Dummy(1_000),
@@ -41,6 +45,11 @@ def subjects() -> dict[str, Subject]:
         Dummy(None),
     ]
     return {subject.name: subject for subject in every}
+
+
+def calibrated(detector: str, name: str, events_max: int) -> Driftd:
+    """`detector` as driftd calibrates it on the reference."""
+    return Driftd({"name": detector, "calibrate": True}, name, BUDGET_EVENTS, events_max)
 
 
 def main(argv: Sequence[str] | None = None) -> list[Row]:

@@ -14,8 +14,6 @@ from benchmarks.detection.subjects import Alarm
 
 WINDOW_EVENTS: Final = 1_000
 REFERENCE_SAMPLE: Final = 5_000
-CALIBRATION_EVENTS: Final = 20_000
-BLOCK_EVENTS: Final = 1_000
 
 
 class Windowed:
@@ -96,33 +94,6 @@ class River:
         return FittedRiver(reference, partial(self._build, **self._options))
 
 
-class CalibratedRiver:
-    """The same, as sensitive as it can be while a block bootstrap of the reference raises no alarm."""
-
-    def __init__(
-        self, name: str, build: Callable[..., Any], option: str, grid: tuple[float, ...], events_max: int
-    ) -> None:
-        """`grid`: values of `option`, the most sensitive first."""
-        self.name = name
-        self.events_max = events_max
-        self._build = build
-        self._option = option
-        self._grid = grid
-
-    def fit(self, reference: Values, kind: Kind) -> "FittedRiver | None":
-        """The first value of the grid that is quiet on the resampled reference, or the last."""
-        if kind.categories:
-            return None
-        rng = np.random.default_rng(5)
-        starts = rng.integers(0, len(reference) - BLOCK_EVENTS, CALIBRATION_EVENTS // BLOCK_EVENTS)
-        stream = np.concatenate([reference[begin : begin + BLOCK_EVENTS] for begin in starts])
-        for value in self._grid:
-            fitted = FittedRiver(reference, partial(self._build, **{self._option: value}))
-            if not fitted.alarms(stream, 0, until=0):
-                return fitted
-        return FittedRiver(reference, partial(self._build, **{self._option: self._grid[-1]}))
-
-
 class FittedRiver:
     """Builds the detectors anew for each stream."""
 
@@ -159,17 +130,11 @@ def windowed() -> list[Windowed]:
     ]
 
 
-def rivers() -> list[River | CalibratedRiver]:
+def rivers() -> list[River]:
     """River's detectors of numbers."""
-    deltas = tuple(10.0**-e for e in (3, 4, 6, 9, 13, 20, 40, 80, 160))
-    thresholds = (50.0, 75.0, 100.0, 150.0, 250.0, 400.0, 700.0, 1_500.0, 4_000.0)
     return [
         River("ADWIN", drift.ADWIN, 10 * DAY_EVENTS),
-        CalibratedRiver("ADWIN, calibrated", drift.ADWIN, "delta", deltas, 10 * DAY_EVENTS),
         River("PageHinkley", drift.PageHinkley, 10 * DAY_EVENTS),
-        CalibratedRiver(
-            "PageHinkley, calibrated", drift.PageHinkley, "threshold", thresholds, 10 * DAY_EVENTS
-        ),
         River("KSWIN", drift.KSWIN, 2_000, seed=7),
     ]
 

@@ -1,6 +1,6 @@
 """What a detector is to the benchmark. Rule: one protocol for all; what a detector is not told, it does not know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from benchmarks.detection.streams import EVENT_MS, FIRST_MS, SIGNALS, Kind, Values
 from driftd.config_models import ModelSettings
 from driftd.decode.schema import Schema, Signal, SignalType
+from driftd.detectors.base import DetectorState, Family
+from driftd.detectors.registry import DETECTORS
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place
@@ -83,13 +85,14 @@ class EventPlaces:
 class Driftd:
     """A detector of driftd, through the stream that the engine has."""
 
-    def __init__(self, detector: str, name: str, budget_events: int, **reference: Any) -> None:
-        """`reference` goes over the settings of that table that suit a kind of stream."""
+    def __init__(
+        self, detector: Mapping[str, Any], name: str, budget_events: int, events_max: int = 10**9
+    ) -> None:
+        """`detector` is its entry in the settings."""
         self.name = name
-        self.events_max = 10**9
+        self.events_max = events_max
         self._detector = detector
         self._budget_events = budget_events
-        self._reference = reference
 
     def settings(self, reference_events: int, cycle: str) -> ModelSettings:
         """The settings that a user would have."""
@@ -100,37 +103,39 @@ class Driftd:
                     "reference_events": reference_events,
                     "grow_days": 0.0,
                     "cycle": cycle,
-                    **self._reference,
                 },
-                "detectors": [{"name": self._detector}],
+                "detectors": [self._detector],
             }
         )
 
-    def fit(self, reference: Values, kind: Kind) -> "FittedDriftd":
+    def fit(self, reference: Values, kind: Kind) -> "FittedDriftd | None":
         """Learn the reference as a stream does that begins."""
+        if kind.categories and DETECTORS[self._detector["name"]].family is Family.VALUES:
+            return None
         settings = self.settings(len(reference), kind.cycle)
         schema = schema_of(reference.shape[1], kind.categories)
         stream = Stream(StreamName.INPUTS, "measured", None, settings, 200)
         learned = settings.reference.learn_events
         stream.start(start(schema, columns_of(reference[:learned], kind.categories)), EventPlaces(0, learned))
         stream.add(columns_of(reference, kind.categories), EventPlaces(0, len(reference)))
-        if stream.profile is None:
+        if stream.profile is None or stream.watchers is None:
             raise RuntimeError(f"{self.name} cannot judge any signal by {len(reference)} events")
-        return FittedDriftd(stream.profile, settings, kind.categories)
+        return FittedDriftd(stream.profile, settings, kind.categories, stream.watchers.state())
 
 
 @dataclass(frozen=True, slots=True)
 class FittedDriftd:
-    """A reference, and how it is used."""
+    """A reference, and how it is used; `begun` are the detectors before the first event, calibrated where asked for."""
 
     profile: Profile
     settings: ModelSettings
     categories: bool
+    begun: Mapping[str, DetectorState]
 
     def alarms(self, values: Values, first: int, until: int | None = None) -> list[Alarm]:
         """An alarm is what would open an incident: a finding where there was none."""
         stream = Stream(StreamName.INPUTS, "measured", None, self.settings, 200)
-        stream.watch(self.profile)
+        stream.watch(self.profile, self.begun)
         alarms: list[Alarm] = []
         speaking = False
         for begin in range(0, len(values), CHUNK_EVENTS):

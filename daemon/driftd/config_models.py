@@ -128,12 +128,17 @@ def detector_problems(name: str, options: Mapping[str, object]) -> list[Problem]
 
     if name not in DETECTORS:
         return [Problem(("name",), f"no detector is called {quoted(name)}. {suggestion(name, DETECTORS)}")]
-    known = DETECTORS[name].options
+    known, sensitivity = DETECTORS[name].options, DETECTORS[name].sensitivity
+    chosen = sensitivity.option if sensitivity is not None and options.get("calibrate") is True else None
     problems = []
     for key, value in options.items():
         if key not in known:
             there_is = suggestion(key, known) if known else "It has none."
             problems.append(Problem((key,), f'not an option of the detector "{name}". {there_is}'))
+            continue
+        if key == chosen:
+            told = "is chosen where calibrate is true. Leave out one of both."
+            problems.append(Problem((key,), told))
             continue
         right = _right_value(value, known[key].default, known[key].low, known[key].high)
         if right is not None:

@@ -10,7 +10,7 @@ from driftd.cli.reference_file import read_reference
 from driftd.cli.story import minute, unstable_words
 from driftd.decode.schema import Schema
 from driftd.detectors.base import Effect, Finding
-from driftd.detectors.distances import distances, in_order
+from driftd.detectors.distance_measures import distances, in_order
 from driftd.engine.sentences import change_in_words
 from driftd.reference.cycle import Cycle
 from driftd.reference.document import profile_hash, profile_to_json

@@ -13,7 +13,7 @@ from driftd.engine.status import ModelStatus
 WIDTH = 118
 INDENT = " " * 18
 SHOWN_CHANGES = 3
-UNJUDGED_SHOWN = 3
+NAMES_SHOWN = 3
 WORDS: Mapping[str, str] = {
     EventType.ALERT_OPENED: "opened",
     EventType.ALERT_UPDATED: "updated",
@@ -104,7 +104,19 @@ def doubts(model: ModelStatus) -> list[str]:
     """What cannot be judged of `model`, or not well, in sentences."""
     told = [f"model {model.name}: {unstable_words(model.unstable)}"] if model.unstable else []
     unjudged = _unjudged(model)
-    return [*told, unjudged] if unjudged else told
+    told += [unjudged] if unjudged else []
+    if model.over_budget:
+        over = _listed(model.over_budget)
+        told.append(
+            f"model {model.name}: more false alarms than the budget allows are to be expected of {over}"
+        )
+    return told
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`names` in words, a few of them and how many more."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"{', '.join(names[:NAMES_SHOWN])}{more}"
 
 
 def _unjudged(model: ModelStatus) -> str:
@@ -113,7 +125,5 @@ def _unjudged(model: ModelStatus) -> str:
         return f"model {model.name}: cannot judge yet, {missing}"
     if not model.unjudged:
         return ""
-    shown = ", ".join(model.unjudged[:UNJUDGED_SHOWN])
-    more = f" and {len(model.unjudged) - UNJUDGED_SHOWN} more" if len(model.unjudged) > UNJUDGED_SHOWN else ""
     why = missing if model.events_missing else "they wander too much for a reference of this length"
-    return f"model {model.name}: cannot judge the values of {shown}{more}: {why}"
+    return f"model {model.name}: cannot judge the values of {_listed(model.unjudged)}: {why}"

@@ -73,6 +73,7 @@ class Chance:
 
     That is in `span`, which is milliseconds of event time if `by_time`, else events. A pane holds `pane_events` and in
     the reference took `pane_ms`. Where a reference is worth less than `independent_events_min`, nothing is judged.
+    `window_events` are the latest ones, which a detector of windows looks at.
     """
 
     looks: float
@@ -82,6 +83,13 @@ class Chance:
     pane_events: int = 1
     pane_ms: float = 1.0
     independent_events_min: float = 0.0
+    window_events: int = 1_024
+
+    @property
+    def rate(self) -> float:
+        """False alarms per event at most."""
+        events = self.span / self.pane_ms * self.pane_events if self.by_time else self.span
+        return self.false_alarms / events
 
 
 class ValueDetector(Protocol):
@@ -136,6 +144,11 @@ class Finding:
 
 class PaneDetector(Protocol):
     """Watches all signals of a model at once, pane by pane."""
+
+    @property
+    def within_budget(self) -> bool:
+        """Whether it is expected to keep its share of the budget, as far as it was asked to."""
+        ...
 
     def update(self, panes: Sequence[Pane], windows: Sequence[Sequence[Pane]]) -> list[list[Finding]]:
         """What each of `panes` leads to say, in order.

@@ -3,15 +3,11 @@
 A distance is a finding where it is large (an effect worth talking about) *and* larger than chance makes it:
 the limit grows with the shortness of window and reference and with the inflation measured on the reference,
 and is set so that all looks at all signals together raise about `false_alarms` in the budget's time.
-
-Sources: Population Stability Index as twice the symmetrised Kullback-Leibler divergence, asymptotically
-chi-square (Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020);
-Lin, "Divergence measures based on the Shannon entropy", 1991; the two-sample Kolmogorov-Smirnov bound
-by Smirnov's asymptotic tail 2 exp(-2 x^2).
+Measures and their sources are in `detectors.distance_measures`.
 """
 
 from collections.abc import Mapping, Sequence
-from math import log, sqrt
+from math import log
 from statistics import NormalDist
 from typing import Final, cast
 
@@ -19,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftd.detectors.base import Chance, DetectorState, Effect, Finding, Option, OptionValue
+from driftd.detectors.calibration import CALIBRATE, Calibration
+from driftd.detectors.distance_limit import limit_factor
+from driftd.detectors.distance_measures import chi_square_limit, distances, in_order, ratio
 from driftd.reference.layout import COARSE
 from driftd.reference.panes import Pane, Place, merged
 from driftd.reference.profile import PSEUDO_COUNT, Profile
@@ -70,6 +69,33 @@ class DistanceDetector:
         freedom = np.maximum(profile.possible.sum(axis=1) - 1, 1)
         self.chi_square = np.array([chi_square_limit(int(k), self.p_value) for k in freedom])
         self.reference_missing = profile.coarse_counts[:, COARSE.missing]
+        self.calibration: Calibration | None = None
+        if options.get(CALIBRATE):
+            self._calibrated_for = [
+                chance.rate,
+                chance.window_events,
+                profile.events,
+                profile.last_ms,
+                dict(options),
+            ]
+            self.calibration = self._calibration(chance, state or {})
+
+    def _calibration(self, chance: Chance, state: DetectorState) -> Calibration:
+        """What was chosen for this reference and budget before, or is now."""
+        if state.get("calibrated_for") == self._calibrated_for:
+            return Calibration(float(cast("float", state["factor"])), bool(state["within_budget"]))
+
+        def strength(counts: NDArray[np.int64]) -> float:
+            strengths, _ = self._strengths(counts, int(counts[0].sum()))
+            chances = [s[self.watched] for effect, s in strengths.items() if effect is not Effect.INVALID]
+            return float(np.max(chances))
+
+        return limit_factor(self.profile.history, chance.window_events, strength, chance.rate, self.p_value)
+
+    @property
+    def within_budget(self) -> bool:
+        """Whether it is expected to keep its share of the budget, as far as it was asked to."""
+        return self.calibration is None or self.calibration.reached
 
     def update(self, panes: Sequence[Pane], windows: Sequence[Sequence[Pane]]) -> list[list[Finding]]:
         """Findings of each window's panes together, strongest first; none while a window holds one pane."""
@@ -79,7 +105,14 @@ class DistanceDetector:
         """Findings of the panes of `window` together, strongest first; none while it holds one pane."""
         if len(window) < 2:
             return []
-        strengths, shares = self._strengths(merged(window))
+        whole = merged(window)
+        strengths, shares = self._strengths(whole.counts, max(whole.events, 1))
+        if self.calibration is not None:
+            # one value of the wrong type is no matter of chance
+            strengths = {
+                effect: s if effect is Effect.INVALID else s / self.calibration.value
+                for effect, s in strengths.items()
+            }
         raised = [
             (effect, int(s))
             for effect in strengths
@@ -104,29 +137,35 @@ class DistanceDetector:
         return sorted(findings, key=lambda finding: (-finding.strength, finding.signal, finding.effect))
 
     def state(self) -> DetectorState:
-        """The onsets of what is being found at present: [effect, signal, at_ms, topic, partition, offset]."""
+        """The onsets of what is being found at present: [effect, signal, at_ms, topic, partition, offset].
+
+        And what was chosen, and for what, where that was asked for.
+        """
+        onsets = [
+            [effect.value, s, place.at_ms, place.topic, place.partition, place.offset]
+            for (effect, s), place in sorted(self.onsets.items())
+        ]
+        if self.calibration is None:
+            return {"onsets": onsets}
         return {
-            "onsets": [
-                [effect.value, s, place.at_ms, place.topic, place.partition, place.offset]
-                for (effect, s), place in sorted(self.onsets.items())
-            ]
+            "onsets": onsets,
+            "factor": self.calibration.value,
+            "within_budget": self.calibration.reached,
+            "calibrated_for": self._calibrated_for,
         }
 
     def _strengths(
-        self, pane: Pane
+        self, counts: NDArray[np.int64], events: int
     ) -> tuple[dict[Effect, NDArray[np.float64]], dict[Effect, NDArray[np.float64]]]:
-        """Per effect and signal (s,): how many times its limit is reached, and the share of events touched."""
-        counts, events = pane.counts, max(pane.events, 1)
+        """Per effect and signal (s,), of `counts` (s, 20): how many times its limit is reached; the share touched."""
         valid = np.where(self.profile.possible, counts, 0).sum(axis=1)
         missing = counts[:, COARSE.missing]
         outside = counts[:, COARSE.below] + counts[:, COARSE.above]
         outside_share = outside / np.maximum(valid, 1)
         enough = outside >= COUNT_MIN
-        unseen_strength = np.where(
-            enough & ~self.number, _ratio(outside_share, self.least["unseen_min"]), 0.0
-        )
+        unseen_strength = np.where(enough & ~self.number, ratio(outside_share, self.least["unseen_min"]), 0.0)
         outside_strength = np.where(
-            enough & self.number, _ratio(outside_share, self.least["outside_min"]), 0.0
+            enough & self.number, ratio(outside_share, self.least["outside_min"]), 0.0
         )
         unbounded = np.array([levels is not None and levels.unbounded for levels in self.profile.levels])
         unseen_strength[unbounded] = 0.0
@@ -159,11 +198,11 @@ class DistanceDetector:
         chance = self.chi_square * noise
         ks_chance = np.sqrt(noise * log(2 / self.p_value) / 2)
         strength = np.maximum(
-            np.minimum(_ratio(psi, self.least["psi_min"]), psi / chance),
+            np.minimum(ratio(psi, self.least["psi_min"]), psi / chance),
             # 8 JS (in nats) is PSI to the leading order, so it has the same limit
-            np.minimum(_ratio(js, self.least["js_min"]), js**2 * 8 * log(2) / chance),
+            np.minimum(ratio(js, self.least["js_min"]), js**2 * 8 * log(2) / chance),
         )
-        by_order = np.minimum(_ratio(ks, self.least["ks_min"]), ks / ks_chance)
+        by_order = np.minimum(ratio(ks, self.least["ks_min"]), ks / ks_chance)
         strength = np.maximum(strength, np.where(self.number, by_order, 0.0))
         usable = (valid > 0) & (self.reference_valid > 0)
         return np.where(usable, strength, 0.0), np.where(usable, js, 0.0)
@@ -177,7 +216,7 @@ class DistanceDetector:
         variance = self.profile.missing_inflation * pooled * (1 - pooled) * (1 / reference + 1 / events)
         limit = -NormalDist().inv_cdf(self.p_value / 2) * np.sqrt(variance)
         change = np.abs(after - before)
-        return np.minimum(_ratio(change, self.least["missing_min"]), change / limit), change
+        return np.minimum(ratio(change, self.least["missing_min"]), change / limit), change
 
     def _onset(self, window: Sequence[Pane], signal: int, effect: Effect) -> int:
         """Index of the pane with which the change began: the split whose end speaks loudest against the reference.
@@ -222,49 +261,3 @@ class DistanceDetector:
         grouped = np.add.reduceat(counts, starts) + PSEUDO_COUNT
         shares: NDArray[np.float64] = grouped / grouped.sum()
         return shares
-
-
-def distances(
-    counts: NDArray[np.int64], profile: Profile, cumulative: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """PSI, Jensen-Shannon distance (base 2) and KS distance of coarse `counts` (s, 20): (s,) each.
-
-    `cumulative` (s, 20) are the reference's cumulative probabilities in the order of the values. Missing and
-    invalid values are left out; an empty bin counts as half an event, so nothing is infinite.
-    """
-    possible, reference = profile.possible, profile.probabilities
-    smooth = (counts + PSEUDO_COUNT * (counts == 0)) * possible
-    shares = smooth / np.maximum(smooth.sum(axis=1, keepdims=True), 1e-12)
-    safe_shares, safe_reference = np.where(possible, shares, 1.0), np.where(possible, reference, 1.0)
-    psi = ((shares - reference) * np.log(safe_shares / safe_reference)).sum(axis=1)
-    middle = (safe_shares + safe_reference) / 2
-    js_bits = (
-        (shares * np.log2(safe_shares / middle)).sum(axis=1)
-        + (reference * np.log2(safe_reference / middle)).sum(axis=1)
-    ) / 2
-    exact = counts * possible
-    exact_shares = exact / np.maximum(exact.sum(axis=1, keepdims=True), 1)
-    ks = np.abs(np.cumsum(in_order(exact_shares), axis=1) - cumulative).max(axis=1)
-    return psi, np.sqrt(np.maximum(js_bits, 0.0)), ks
-
-
-def in_order(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns in the order of the values: below the range first, above it last; the rest left out."""
-    order = [COARSE.below, *range(COARSE.values), COARSE.above]
-    return rows[:, order]
-
-
-def _ratio(value: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    return value / least if least > 0 else np.full_like(value, np.inf)
-
-
-def chi_square_limit(freedom: int, p_value: float) -> float:
-    """The value that chi-square with `freedom` degrees exceeds with probability `p_value`.
-
-    Wilson and Hilferty, "The distribution of chi-square", 1931: accurate to a per cent far into the tail.
-
-    >>> round(chi_square_limit(10, 0.05), 1)
-    18.3
-    """
-    spread = 2 / (9 * freedom)
-    return float(freedom * max(1 - spread - NormalDist().inv_cdf(p_value) * sqrt(spread), 0.0) ** 3)

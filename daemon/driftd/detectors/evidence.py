@@ -45,6 +45,8 @@ EXCURSION_MARGIN: Final = 5.0
 class EvidenceDetector:
     """Weighs all watched signals of a stream, pane by pane."""
 
+    within_budget = True
+
     def __init__(
         self,
         profile: Profile,

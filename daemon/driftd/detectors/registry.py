@@ -15,6 +15,7 @@ from driftd.detectors.base import (
     PaneDetector,
     ValueBuilder,
 )
+from driftd.detectors.calibration import CALIBRATE, CALIBRATE_OPTION, Sensitivity
 from driftd.reference.profile import Profile
 
 PaneBuilder: TypeAlias = Callable[
@@ -27,6 +28,7 @@ class DetectorSpec:
     """A detector by name: how it is fed, what may be tuned, and what builds it.
 
     Exactly one of `build_panes` and `build_values` is set, as `family` says. `binary`: it takes 0 and 1 only.
+    `sensitivity`: the option that a calibration chooses.
     """
 
     name: str
@@ -35,6 +37,7 @@ class DetectorSpec:
     build_panes: PaneBuilder | None = None
     build_values: ValueBuilder | None = None
     binary: bool = False
+    sensitivity: Sensitivity | None = None
 
 
 DETECTORS: Mapping[str, DetectorSpec] = {
@@ -42,15 +45,25 @@ DETECTORS: Mapping[str, DetectorSpec] = {
         evidence.NAME, Family.PANES, evidence.OPTIONS, build_panes=evidence.EvidenceDetector
     ),
     distances.NAME: DetectorSpec(
-        distances.NAME, Family.PANES, distances.OPTIONS, build_panes=distances.DistanceDetector
+        distances.NAME,
+        Family.PANES,
+        {**distances.OPTIONS, CALIBRATE: CALIBRATE_OPTION},
+        build_panes=distances.DistanceDetector,
     ),
 } | {
     name: DetectorSpec(
         name,
         Family.VALUES,
-        options,
+        {**options, CALIBRATE: CALIBRATE_OPTION},
         build_values=partial(river_drift.build_river, name),
         binary=name in river_drift.BINARY,
+        sensitivity=river_drift.SENSITIVITIES[name],
     )
     for name, options in river_drift.RIVER_OPTIONS.items()
 }
+
+
+def under_budget(name: str, options: Mapping[str, OptionValue]) -> bool:
+    """Whether the detector `name` keeps, with `options`, a share of its model's budget."""
+    spec = DETECTORS[name]
+    return spec.family is Family.PANES or bool(options.get(CALIBRATE))

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftd.detectors.base import Detection, DetectorState, Option, OptionValue, Scale
+from driftd.detectors.calibration import Axis, Sensitivity
 from driftd.detectors.river_state import read_fields, seal, unseal, write_fields
 
 DEVIATIONS_MAX: Final = 1e4
@@ -39,10 +40,12 @@ a loss that rises for good to 100 deviations has to be found.
 """
 
 CONFIDENCE: Final = (1e-12, 0.5)
+LEAST: Final = 1e-300
+"""River takes a confidence as small as this: its bounds grow with the root of the logarithm."""
 
 RIVER_OPTIONS: Final[Mapping[str, Mapping[str, Option]]] = {
     "adwin": {
-        "delta": Option(0.002, "significance: the smaller, the fewer false alarms and the later", 1e-12, 1.0),
+        "delta": Option(0.002, "significance: the smaller, the fewer false alarms and the later", LEAST, 1.0),
         "clock": Option(32, "values between two looks for a change", 1, 100_000),
         "max_buckets": Option(5, "buckets of each size that are kept before two are merged", 1, 100),
         "min_window_length": Option(5, "values that each side of a cut must have", 1, 1_000_000),
@@ -83,12 +86,12 @@ RIVER_OPTIONS: Final[Mapping[str, Mapping[str, Option]]] = {
         "short_window_size": Option(0, "latest values that are looked at besides, 0 for none", 0, 50),
     },
     "hddm_a": {
-        "drift_confidence": Option(0.001, "significance of a change by Hoeffding's bound", *CONFIDENCE),
+        "drift_confidence": Option(0.001, "significance of a change by Hoeffding's bound", LEAST, 0.5),
         "warning_confidence": Option(0.005, "significance of a warning", *CONFIDENCE),
         "two_sided_test": Option(False, "a falling error rate is a change too"),
     },
     "hddm_w": {
-        "drift_confidence": Option(0.001, "significance of a change by McDiarmid's bound", *CONFIDENCE),
+        "drift_confidence": Option(0.001, "significance of a change by McDiarmid's bound", LEAST, 0.5),
         "warning_confidence": Option(0.005, "significance of a warning", *CONFIDENCE),
         "lambda_val": Option(0.05, "weight of the latest value in the moving average", 1e-6, 1.0),
         "two_sided_test": Option(False, "a falling error rate is a change too"),
@@ -98,6 +101,55 @@ RIVER_OPTIONS: Final[Mapping[str, Mapping[str, Option]]] = {
 
 Any combination within the ranges can be built (`mode` is one of its three words).
 """
+
+CONFIDENCES: Final = (
+    0.5,
+    0.2,
+    0.1,
+    0.05,
+    0.02,
+    0.01,
+    1e-3,
+    1e-4,
+    1e-6,
+    1e-9,
+    1e-13,
+    1e-20,
+    1e-40,
+    1e-80,
+    1e-160,
+    LEAST,
+)
+SENSITIVITIES: Final[Mapping[str, Sensitivity]] = {
+    "adwin": Sensitivity(
+        "delta",
+        Axis.SIGNIFICANCE,
+        (1.0, 0.3, *(10.0**-e for e in (1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20, 30, 45, 70, 100, 150, 220)), LEAST),
+        100_000,
+    ),
+    # sums of more than 10,000 values come out of this one by its own forgetting (alpha)
+    "page_hinkley": Sensitivity(
+        "threshold",
+        Axis.ROOT,
+        (10.0, 20.0, 40.0, 56.0, 80.0, *(110.0 * 1.4**n for n in range(13)), 1e4),
+        200_000,
+    ),
+    # 260 us per value, so few of them
+    "kswin": Sensitivity("alpha", Axis.SIGNIFICANCE, (0.2, 0.1, 0.05, 0.02, 0.01, 1e-3, 1e-5, 1e-8, 1e-12), 3_000),
+    "ddm": Sensitivity(
+        "drift_threshold", Axis.UP, (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 11.0, 15.0, 20.0), 50_000
+    ),
+    "eddm": Sensitivity("beta", Axis.DOWN, (0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1), 50_000),
+    "fhddm": Sensitivity(
+        "confidence_level",
+        Axis.SIGNIFICANCE,
+        (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12),
+        50_000,
+    ),
+    "hddm_a": Sensitivity("drift_confidence", Axis.SIGNIFICANCE, CONFIDENCES, 20_000),
+    "hddm_w": Sensitivity("drift_confidence", Axis.SIGNIFICANCE, CONFIDENCES, 20_000),
+}  # fmt: skip
+"""By detector, the option that a calibration chooses."""
 
 BINARY: Final = frozenset({"ddm", "eddm", "fhddm", "hddm_a", "hddm_w"})
 """Those that take 0 (right) and 1 (wrong) only, as they are."""

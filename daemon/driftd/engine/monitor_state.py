@@ -37,7 +37,6 @@ from driftd.engine.reference_state import (
     stored_history,
 )  # fmt: skip
 from driftd.engine.stream import Stream, StreamName
-from driftd.engine.watchers import watchers_for
 from driftd.reference.document import (
     profile_from_json,
     profile_to_json,
@@ -184,10 +183,8 @@ def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
         stream.builder = restore_builder(document["builder"], parts, stream)
         stream.reference_events = document["reference_events"]
     if reference is not None:
-        stream.watch(profile_from_json(reference))
-        if stream.profile is not None and stream.counter is not None:
-            stream.watchers = watchers_for(
-                stream.profile, stream.settings, stream.counter.pane_events, document["detectors"]
-            )
+        # without its detectors' states, what is calibrated would be calibrated again
+        stream.watch(profile_from_json(reference), document["detectors"])
+        if stream.counter is not None:
             fill_counter(stream.counter, document["counter"])
     stream.window.panes = panes_from_json(document["window"])

@@ -13,7 +13,7 @@ class ModelStatus:
 
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
     until all can be judged. `unstable` are signals that changed while the reference was counted, and when, in
-    milliseconds.
+    milliseconds. `over_budget` are detectors whose share of the budget no calibration could reach, as "adwin on error".
     """
 
     name: str
@@ -28,6 +28,7 @@ class ModelStatus:
     unjudged: tuple[str, ...]
     unstable: tuple[tuple[str, int], ...]
     counters: Mapping[str, int]
+    over_budget: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
         phase, missing = "reference", monitor.inputs.reference_events - monitor.inputs.builder.events
     unjudged: list[str] = []
     unstable: list[tuple[str, int]] = []
+    over_budget: list[str] = []
     for stream in (monitor.inputs, monitor.outcomes):
         if stream.profile is not None:
             wanted = monitor.settings.reference.independent_events_min
@@ -57,6 +59,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
                 if not ok
             ]
             unstable += [(jump.signal, jump.at_ms) for jump in stream.profile.jumps]
+            over_budget += stream.watchers.over_budget if stream.watchers is not None else ()
             if phase == "watching" and stream.builder is not None:
                 missing = max(missing, events_missing(stream.profile, wanted))
     request = monitor.retraining.current
@@ -73,4 +76,5 @@ def model_status(monitor: Monitor) -> ModelStatus:
         tuple(unjudged),
         tuple(unstable),
         dict(monitor.counters),
+        tuple(over_budget),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -104,9 +105,8 @@ class Stream:
         """A builder of this stream's reference, which has counted nothing yet."""
         return Builder(cut, self.levels_max, pane_events, Cycle(self.settings.reference.cycle))
 
-    def watch(self, profile: Profile) -> None:
-        """Compare with `profile` from the next event on."""
-        states = None
+    def watch(self, profile: Profile, states: Mapping[str, Any] | None = None) -> None:
+        """Compare with `profile` from the next event on, with detectors that go on from `states` where given."""
         if self.profile is None or self.counter is None:
             pane_events = self.settings.panes.events or profile.pane_events
             self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)

@@ -1,7 +1,6 @@
 """The detectors of one stream, as its model's settings ask for. Rule: built from DETECTORS and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -10,19 +9,10 @@ from numpy.typing import NDArray
 
 from driftd.config import DetectorSettings, ModelSettings
 from driftd.decode.schema import SignalType
-from driftd.detectors.base import (
-    Chance,
-    DetectorState,
-    Effect,
-    Family,
-    Finding,
-    PaneDetector,
-    StaleState,
-    ValueDetector,
-)  # fmt: skip
-from driftd.detectors.registry import DETECTORS
-from driftd.reference.arrays import array_to_json, floats_from_json
-from driftd.reference.panes import Pane, Place
+from driftd.detectors.base import Chance, DetectorState, Family, Finding, PaneDetector
+from driftd.detectors.registry import DETECTORS, under_budget
+from driftd.engine.value_watch import ValueWatch, watch_for
+from driftd.reference.panes import Pane
 from driftd.reference.profile import Profile
 
 DAY_MS = 86_400_000
@@ -32,46 +22,6 @@ LOOKS_WITHOUT_TIME = 1e6
 
 STREAMS = 2
 """Inputs and outcomes of a model."""
-
-NOWHERE = Place(0, "", 0, 0)
-"""Stands for an onset that the stream has still to work out."""
-
-RECENT_VALUES = 64
-"""So many latest values tell how a signal is since the change, where a detector does not say."""
-
-
-@dataclass(slots=True)
-class ValueWatch:
-    """A value detector on one signal: `row` is the signal's row among the numbers, `name` the detector's.
-
-    `recent` are the latest values, at most RECENT_VALUES.
-    """
-
-    name: str
-    signal: str
-    row: int
-    detector: ValueDetector
-    recent: NDArray[np.float64]
-
-    def update(self, values: NDArray[np.float64]) -> list[tuple[int, Finding, int]]:
-        """Feed `values` (n,); its detections: (index, finding, length), the onset still open."""
-        detections = self.detector.update(values)
-        known = np.concatenate([self.recent, values])
-        shift, self.recent = self.recent.size, known[-RECENT_VALUES:].copy()
-        found: list[tuple[int, Finding, int]] = []
-        for detection in detections:
-            mean = _mean_until(known, shift + detection.index, detection.length)
-            finding = Finding(self.signal, Effect.SHIFT, self.name, 1.0, 1.0, NOWHERE, mean, weighed=True)
-            found.append((detection.index, finding, detection.length))
-        return found
-
-
-def _mean_until(known: NDArray[np.float64], index: int, length: int) -> float:
-    """Mean of the finite values of the last `length` ones up to `index`, of a bounded number of them."""
-    span = min(length, RECENT_VALUES) if length > 1 else RECENT_VALUES
-    latest = known[max(index + 1 - span, 0) : index + 1]
-    finite = latest[np.isfinite(latest)]
-    return float(finite.sum() / finite.size) if finite.size else 0.0
 
 
 class Watchers:
@@ -106,9 +56,18 @@ class Watchers:
     def state(self) -> dict[str, DetectorState]:
         """The state of each detector by its key."""
         states = {key: detector.state() for key, detector in self._panes.items()}
-        for key, watch in self._values.items():
-            states[key] = {"detector": watch.detector.state(), "recent": array_to_json(watch.recent)}
-        return states
+        return states | {key: watch.state() for key, watch in self._values.items()}
+
+    @property
+    def over_budget(self) -> tuple[str, ...]:
+        """What is expected to raise more false alarms than its share of the budget, calibrated or not."""
+        panes = [key.partition(":")[2] for key, detector in self._panes.items() if not detector.within_budget]
+        values = [
+            f"{watch.name} on {watch.signal}"
+            for watch in self._values.values()
+            if watch.chosen is not None and not watch.chosen.calibration.reached
+        ]
+        return (*panes, *values)
 
 
 def watchers_for(
@@ -122,36 +81,29 @@ def watchers_for(
     values: dict[str, ValueWatch] = {}
     stored = states or {}
     begun_anew = 0
+    share = chance(profile, settings, pane_events)
     for place, wanted in enumerate(settings.detectors):
         spec = DETECTORS[wanted.name]
         signals = _matching(profile, wanted)
         if spec.family is Family.PANES and spec.build_panes is not None and signals:
             key = f"{place}:{wanted.name}"
-            panes[key] = spec.build_panes(
-                profile, signals, wanted.options, chance(profile, settings, pane_events), stored.get(key)
-            )
-        elif spec.build_values is not None:
+            panes[key] = spec.build_panes(profile, signals, wanted.options, share, stored.get(key))
+        elif spec.family is Family.VALUES:
             rows = {int(s): row for row, s in enumerate(profile.number_rows)}
-            for s in signals:
-                signal = profile.schema.signals[s]
-                if s not in rows or (spec.binary and signal.type is not SignalType.BOOLEAN):
-                    continue
-                key = f"{place}:{wanted.name}:{signal.name}"
-                scale, own = profile.scale(s), stored.get(key, {})
-                try:
-                    detector = spec.build_values(wanted.options, scale, own.get("detector"))
-                except StaleState:
-                    detector, own = spec.build_values(wanted.options, scale, None), {}
-                    begun_anew += 1
-                recent = floats_from_json(own["recent"]) if own else np.empty(0)
-                values[key] = ValueWatch(wanted.name, signal.name, rows[s], detector, recent)
+            is_boolean = [signal.type is SignalType.BOOLEAN for signal in profile.schema.signals]
+            suited = [s for s in signals if s in rows and (is_boolean[s] or not spec.binary)]
+            for s in suited:
+                key = f"{place}:{wanted.name}:{profile.schema.signals[s].name}"
+                rate_max = share.rate / len(suited)
+                values[key], stale = watch_for(wanted, profile, s, rows[s], rate_max, stored.get(key, {}))
+                begun_anew += stale
     return Watchers(panes, values, begun_anew)
 
 
 def chance(profile: Profile, settings: ModelSettings, pane_events: int) -> Chance:
-    """The budget of a stream, by the rate at which the reference's events came.
+    """The budget of one detector of a stream, by the rate at which the reference's events came.
 
-    A model's two streams share its budget, so each has half of it.
+    A model's two streams share its budget, so each has half of it; and so do, evenly, the detectors that keep it.
     """
     budget = settings.budget
     duration_ms = profile.last_ms - profile.first_ms
@@ -166,14 +118,16 @@ def chance(profile: Profile, settings: ModelSettings, pane_events: int) -> Chanc
     else:
         looks = LOOKS_WITHOUT_TIME
         span = looks * pane_events
+    sharing = sum(under_budget(wanted.name, wanted.options) for wanted in settings.detectors)
     return Chance(
         looks,
-        budget.false_alarms,
+        budget.false_alarms / max(sharing, 1),
         span * STREAMS,
         by_time,
         pane_events,
         pane_ms,
         settings.reference.independent_events_min,
+        settings.panes.window_events,
     )
 
 

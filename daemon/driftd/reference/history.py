@@ -50,6 +50,11 @@ class History:
         """Events in a block: every signal has one value per event, so each row sums to it."""
         return int(self.counts[0, 0].sum()) if self.blocks and self.counts.shape[1] else 0
 
+    @property
+    def events(self) -> int:
+        """Events in all blocks."""
+        return self.blocks * self.block_events
+
     def coarsened(self, block_events: int) -> "History":
         """This history with blocks of at least `block_events`, merged in pairs; a block left over is dropped."""
         history = self

@@ -118,6 +118,13 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     yield gauge("model_events_missing", "Events until the model can be judged.", ["model"], missing)
     unjudged = [((one.name,), len(one.unjudged)) for one in models]
     yield gauge("model_signals_unjudged", "Signals that the reference cannot judge yet.", ["model"], unjudged)
+    over = [((one.name,), len(one.over_budget)) for one in models]
+    yield gauge(
+        "model_detectors_over_budget",
+        "Detectors and signals whose share of the false-alarm budget no calibration could reach.",
+        ["model"],
+        over,
+    )
     waiting = [((one.name,), one.waiting_predictions) for one in models]
     yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)
     kinds = [

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import false_alarms, memory, replay_speed, service_speed
+from benchmarks import memory, replay_speed, service_speed
+from benchmarks.detection import measure as detection
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
 from driftd.contract.events_in import Label, Prediction
@@ -56,22 +57,26 @@ def test_growth_is_read_off_the_second_half() -> None:
     assert memory.growth_kb(leaking) == pytest.approx(1000.0)
 
 
-def test_false_alarms_are_counted_and_a_large_shift_is_found() -> None:
-    short = [
-        "--reference",
-        "1500",
-        "--stationary",
-        "5000",
-        "--settle",
-        "500",
-        "--wait",
-        "3000",
-        "--trials",
-        "2",
-    ]
-    rows = {(row["stream"], row["detector"]): row for row in false_alarms.main(short)}
-    assert set(rows) == {(s, d) for s in false_alarms.PROCESSES for d in false_alarms.DETECTORS}
-    assert rows["independent", "distance"]["found_3s"] in ("1/1", "2/2")
+def test_detection_is_measured_beside_a_rule_by_windows_and_dummies() -> None:
+    rows = detection.main(["--short"])
+    quiet = {
+        row["subject"]: row["false_alarms"]
+        for row in rows
+        if "per_1M" in row and row["stream"] == "independent"
+    }
+    assert quiet["driftd evidence"] == quiet["dummy, never"] == 0
+    assert quiet["dummy, every 1,000"] == 20
+    found = {
+        (row["subject"], row["change"]): row
+        for row in rows
+        if "delay_median" in row and row.get("signals") == 1
+    }
+    evidence = found["driftd evidence", "3 sigma"]
+    assert (evidence["missed"], evidence["top_1"], evidence["beats_dummy"]) == (0, 1, "yes")
+    assert found["dummy, never", "3 sigma"]["missed"] == 2
+    assert found["dummy, every 1,000", "3 sigma"]["beats_dummy"] == "no"
+    (short,) = [row for row in rows if "judged_first" in row]
+    assert short["false_alarms"] == 0
 
 
 def test_the_service_is_measured_beside_what_a_user_would_write() -> None:

@@ -13,8 +13,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.detection.changes import PLAN
-from benchmarks.detection.concepts import concept_rows, elec2_rows
+from benchmarks.detection.concepts import (
+    ErrorStream,
+    concept_row,
+    detectors,
+    elec2_row,
+    error_stream,
+    files_of,
+)
 from benchmarks.detection.peers import rivers, windowed
+from benchmarks.detection.references import plans, reference_row
 from benchmarks.detection.streams import DAY_EVENTS, KINDS
 from benchmarks.detection.subjects import Driftd, Dummy, Subject
 from benchmarks.detection.trials import Plan, Quiet, delays, quiet, quiet_rows
@@ -25,6 +33,16 @@ FULL: Final = Plan(1_000_000, 20, 50_000, BUDGET_EVENTS, 11)
 SHORT: Final = Plan(20_000, 2, 4_000, BUDGET_EVENTS, 11)
 EVIDENCE: Final = "driftd evidence"
 SHORT_SUBJECTS: Final = [EVIDENCE, "KS, Bonferroni, 1,000", "dummy, every 1,000", "dummy, never"]
+SHORT_LIVES: Final[Sequence[Mapping[str, Any]]] = [
+    {
+        "kind": "daily",
+        "reference_events": 1_000,
+        "grow_days": 15.0,
+        "quiet_events": 20_000,
+        "budget_events": BUDGET_EVENTS,
+        "seeds": [11],
+    }
+]
 SHORT_CHANGES: Final[Mapping[str, tuple[str, ...]]] = {"independent": ("1 sigma", "3 sigma")}
 
 
@@ -104,11 +122,25 @@ def _measure(options: Namespace, plan: Plan) -> dict[str, list[Row]]:
         "stationary": quiet_rows(results, BUDGET_EVENTS),
         "changes": [row for rows in found for row in rows],
     }
+    if not options.subjects:
+        lives = SHORT_LIVES if options.short else plans(plan.budget_events, plan.seed)
+        tables["references"] = run([partial(reference_row, **arguments_) for arguments_ in lives])
     if options.data is not None:
-        models = [partial(concept_rows, options.data, frozen) for frozen in (True, False)]
-        frozen, learning, elec2 = run([*models, partial(elec2_rows, options.data)])
-        tables |= {"concepts": [*frozen, *learning], "elec2": elec2}
+        tables |= _published(run, options.data)
     return tables
+
+
+def _published(run: Callable[[Sequence[Callable[[], Any]]], list[Any]], folder: Path) -> dict[str, list[Row]]:
+    """The tables of published streams."""
+    streams: list[ErrorStream] = run(
+        [partial(error_stream, file, frozen) for frozen in (True, False) for file in files_of(folder)]
+    )
+    known = [[one for one in streams if one.begins and one.frozen is frozen] for frozen in (True, False)]
+    market = [one for one in streams if not one.begins]
+    return {
+        "concepts": run([partial(concept_row, name, some) for some in known for name in detectors()]),
+        "elec2": run([partial(elec2_row, name, one) for one in market for name in detectors()]),
+    }
 
 
 def _run(workers: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -1,6 +1,6 @@
 """What becomes of a short reference: false alarms and delay by its length, with and without growth.
 
-A stream begins, is learned, and goes on for a million events in which nothing changes; then one signal shifts by a
+A stream begins, is learned, and goes on for many events in which nothing changes; then one signal shifts by a
 deviation. What a reference cannot judge must not be judged; what it judges must keep to the budget.
 """
 
@@ -21,7 +21,9 @@ from driftd.reference.null import judged_signals
 
 LENGTHS: Final = (1_000, 5_000, 20_000)
 GROW_DAYS: Final = (0.0, 15.0)
-WAIT_EVENTS: Final = 60_000
+QUIET_EVENTS: Final = 300_000
+SEEDS: Final = 2
+WAIT_EVENTS: Final = 40_000
 CYCLE: Final = "week"
 """As it is where nobody changed it."""
 SLOW_WALK: Final = "slow walk"
@@ -49,7 +51,7 @@ def life(
 ) -> Life:
     """A stream from its first event to the shift of one signal."""
     what = STREAMS[kind]
-    subject = Driftd("evidence", "evidence", budget_events, grow_days=grow_days)
+    subject = Driftd({"name": "evidence"}, "evidence", budget_events, grow_days=grow_days)
     settings = subject.settings(reference_events, CYCLE)
     one = Stream(StreamName.INPUTS, "measured", None, settings, 200)
     first = _values(what, kind, 0, reference_events, seed)
@@ -119,16 +121,16 @@ def reference_row(
     }
 
 
-def plans(quiet_events: int, budget_events: int, seed: int, seeds: int) -> list[Mapping[str, Any]]:
+def plans(budget_events: int, seed: int) -> list[Mapping[str, Any]]:
     """The arguments of every row."""
     return [
         {
             "kind": kind,
             "reference_events": length,
             "grow_days": grow_days,
-            "quiet_events": quiet_events,
+            "quiet_events": QUIET_EVENTS,
             "budget_events": budget_events,
-            "seeds": [seed + 1_000 * n for n in range(seeds)],
+            "seeds": [seed + 1_000 * n for n in range(SEEDS)],
         }
         for kind in STREAMS
         for length in LENGTHS

@@ -86,13 +86,19 @@ class Driftd:
     """A detector of driftd, through the stream that the engine has."""
 
     def __init__(
-        self, detector: Mapping[str, Any], name: str, budget_events: int, events_max: int = 10**9
+        self,
+        detector: Mapping[str, Any],
+        name: str,
+        budget_events: int,
+        events_max: int = 10**9,
+        **reference: Any,
     ) -> None:
-        """`detector` is its entry in the settings."""
+        """`detector` is its entry in the settings; `reference` goes over that table."""
         self.name = name
         self.events_max = events_max
         self._detector = detector
         self._budget_events = budget_events
+        self._reference = reference
 
     def settings(self, reference_events: int, cycle: str) -> ModelSettings:
         """The settings that a user would have."""
@@ -103,6 +109,7 @@ class Driftd:
                     "reference_events": reference_events,
                     "grow_days": 0.0,
                     "cycle": cycle,
+                    **self._reference,
                 },
                 "detectors": [self._detector],
             }

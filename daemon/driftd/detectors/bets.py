@@ -66,7 +66,8 @@ class Bets:
         self.independent_events = events[:, None] / self.scatter
         judged: NDArray[np.bool_] = np.asarray(self.independent_events >= independent_events_min, np.bool_)
         # what wanders too much to be judged has no known range either
-        self.judged = judged & ((GROUPS != Group.OUTSIDE) | judged[:, :VALUE_BETS].any(axis=1)[:, None])
+        known = np.asarray(judged[:, :VALUE_BETS].any(axis=1))[:, None]
+        self.judged = judged & ((GROUPS != Group.OUTSIDE) | known)
         self.weights = self._weights(watched)
         self._buckets = expected_by_bucket(profile, null)
         self._seen = null.seen

@@ -125,14 +125,14 @@ SENSITIVITIES: Final[Mapping[str, Sensitivity]] = {
         "delta",
         Axis.SIGNIFICANCE,
         (1.0, 0.3, *(10.0**-e for e in (1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20, 30, 45, 70, 100, 150, 220)), LEAST),
-        100_000,
+        50_000,
     ),
     # sums of more than 10,000 values come out of this one by its own forgetting (alpha)
     "page_hinkley": Sensitivity(
         "threshold",
         Axis.ROOT,
-        (10.0, 20.0, 40.0, 56.0, 80.0, *(110.0 * 1.4**n for n in range(13)), 1e4),
-        200_000,
+        (20.0, 40.0, 56.0, 80.0, *(110.0 * 1.4**n for n in range(13)), 1e4),
+        50_000,
     ),
     # 260 us per value, so few of them
     "kswin": Sensitivity("alpha", Axis.SIGNIFICANCE, (0.2, 0.1, 0.05, 0.02, 0.01, 1e-3, 1e-5, 1e-8, 1e-12), 3_000),

@@ -16,6 +16,7 @@ import numpy as np
 from driftd.config import ModelSettings
 from driftd.decode.batch import INVALID
 from driftd.detectors.base import Finding
+from driftd.detectors.calibration import CALIBRATE
 from driftd.engine.kinds import LOSS_SIGNALS
 from driftd.engine.watchers import Watchers, watchers_for
 from driftd.engine.window import Window, events_and_mean, losses_above, onset_before, pane_events_for
@@ -112,7 +113,9 @@ class Stream:
             self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)
         elif self.watchers is not None:
             states = self.watchers.state()
-        self.profile = profile.without_history()
+        # only to calibrate takes a history again: after a change of options
+        calibrates = any(wanted.options.get(CALIBRATE) for wanted in self.settings.detectors)
+        self.profile = profile if calibrates else profile.without_history()
         self.watchers = watchers_for(self.profile, self.settings, self.counter.pane_events, states)
 
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:

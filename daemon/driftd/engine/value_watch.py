@@ -137,7 +137,11 @@ def _chosen(
         return build({**wanted.options, sensitivity.option: value}, scale, None)
 
     values = resampled(profile, signal, sensitivity.values, SEED)
-    return Chosen(calibrated(built, sensitivity, values, rate_max, _scatter(profile, signal)), made_for)
+    calibration = calibrated(built, sensitivity, values, rate_max, _scatter(profile, signal))
+    if not profile.history.blocks:
+        # of a reference that was stored without it nobody knows how it wanders
+        calibration = Calibration(calibration.value, reached=False)
+    return Chosen(calibration, made_for)
 
 
 def _scatter(profile: Profile, signal: int) -> float:

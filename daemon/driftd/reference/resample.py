@@ -16,7 +16,7 @@ from driftd.decode.schema import SignalType
 from driftd.reference.cycle import buckets_of
 from driftd.reference.history import History
 from driftd.reference.layout import COARSE, FINE
-from driftd.reference.null import all_probabilities, bucket_probabilities, deviations_of, fit, is_number
+from driftd.reference.null import all_probabilities, deviations_of, expected_by_bucket, fit, is_number
 from driftd.reference.profile import Profile
 from driftd.reference.tilts import tilts_of
 
@@ -82,7 +82,7 @@ def _drawn(
     profile: Profile, signal: int, coarse: NDArray[np.int64], uniform: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A value for each of the `coarse` bins (n,): a fine bin by the profile's counts, and evenly within it."""
-    table, fine = profile.coarse_of_fine[signal, : FINE.values], profile.counts[signal, : FINE.values]
+    table, fine = profile.coarse_of_fine[signal, : FINE.values], profile.weights[signal, : FINE.values]
     high = np.cumsum(fine)
     # a coarse bin is a run of fine ones, so its share of all is one interval
     of_coarse = np.bincount(table, weights=fine, minlength=COARSE.values)[: COARSE.values]
@@ -91,7 +91,7 @@ def _drawn(
     target = (begins - firsts)[coarse] + uniform * of_coarse[coarse]
     bins = np.minimum(np.searchsorted(high, target, side="right"), FINE.values - 1)
     lower, upper = _ends(profile, signal)
-    within = np.clip((target - (high - fine)[bins]) / np.maximum(fine[bins], 1), 0.0, 1.0)
+    within = np.clip((target - (high - fine)[bins]) / np.maximum(fine[bins], 1e-9), 0.0, 1.0)
     values: NDArray[np.float64] = lower[bins] + within * (upper - lower)[bins]
     return values
 
@@ -134,7 +134,7 @@ def persistence(profile: Profile, signal: int) -> float:
         return 0.0
     null = profile.null if profile.null is not None else fit(profile)
     one = [signal]
-    p = bucket_probabilities(profile, null.cyclic)[:, one]
+    p = expected_by_bucket(profile, null)[:, one]
     tilts = tilts_of(all_probabilities(profile)[one], is_number(profile)[one], np.array([profile.events]))
     of_signal = History(history.counts[:, one], history.at_ms)
     deviations = deviations_of(of_signal, p, buckets_of(history.at_ms, profile.cycle), tilts)

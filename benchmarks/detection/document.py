@@ -31,8 +31,8 @@ ABOUT: Final = {
             "20 signals that are learned from a short reference, with the defaults (hours of the week are looked "
             "for), and then go on for long without a change, while the reference grows or does not; then one signal "
             "shifts by one deviation. A day has 10,000 events. `judged`: signals, of 20, whose values the reference "
-            "can judge, when it is first used, and after the quiet time; what it cannot judge is told as that. `slow walk` "
-            "is an AR(1) with a correlation time of 1,000 events."
+            "can judge, when it is first used, and after the quiet time; what it cannot judge is told as that. `slow "
+            "walk` is an AR(1) with a correlation time of 1,000 events."
         ),
     ),
     "concepts": (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from driftd.detectors.base import Chance, DetectorState, Finding, Option, OptionValue
 from driftd.detectors.bets import Bets
-from driftd.detectors.leaders import Weighed, leaders
+from driftd.detectors.leaders import Weighed, leaders, leading, over
 from driftd.detectors.onsets import Onsets
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.cycle import Cycle, buckets_of
@@ -71,6 +71,7 @@ class EvidenceDetector:
         self.excursions = np.zeros(shape, np.float32)
         self.onsets = Onsets(shape)
         self.raised = False
+        self.led_events = np.zeros(watched.size, np.int64)
         self.clock_ms = -1
         self.learned = Learned(watched.size)
         self.lately = self.learned.lately()
@@ -146,11 +147,16 @@ class EvidenceDetector:
         np.clip(self.excursions, 0, self._excursion_max, out=self.excursions)
         evidence = self.evidence
         if self.raised and evidence < OVER * self.limit:
-            # what comes next is another change, with an onset of its own
-            self.raised = False
-            self.excursions[:] = 0
+            self._forget()
         elif evidence >= self.limit:
             self.raised = True
+
+    def _forget(self) -> None:
+        """What was found is over: what comes next is another change, with an onset of its own."""
+        self.raised = False
+        self.led_events[:] = 0
+        self.stakes[:] = 0
+        self.excursions[:] = 0
 
     def _length(self, pane: Pane) -> float:
         """The length of `pane` in the unit of the budget."""
@@ -175,8 +181,20 @@ class EvidenceDetector:
         self.pending[:], self.pending_events[:] = 0, 0
 
     def _findings(self, window: Sequence[Pane]) -> list[Finding]:
-        """The signals that carry the evidence."""
+        """The signals that carry the evidence, but for those that are back by all that the window holds."""
         weighed = Weighed(self.stakes, self.excursions, self.limit, self.log_limit, OVER)
+        known = self.led_events
+        self.led_events = np.zeros_like(known)
+        ahead = leading(weighed)
+        self.led_events[ahead] = known[ahead] + window[-1].events
+        long = ahead[self.led_events[ahead] >= sum(pane.events for pane in window)]
+        if long.size:
+            gone = over(self.bets, weighed, long, window)
+            self.stakes[gone] = 0
+            self.excursions[gone] = 0
+            if self.evidence < OVER * self.limit:
+                self._forget()
+                return []
         return leaders(self.bets, weighed, self.onsets, window, NAME)
 
     def state(self) -> DetectorState:
@@ -186,6 +204,7 @@ class EvidenceDetector:
             "excursions": array_to_json(self.excursions),
             "onsets": self.onsets.state(),
             "raised": self.raised,
+            "led_events": array_to_json(self.led_events),
             "clock_ms": self.clock_ms,
             "lately": array_to_json(np.rint(self.lately / LATELY_STEP).astype(np.int64)),
             "deviation": array_to_json(np.rint(self.learned.deviation / DEVIATION_STEP).astype(np.int64)),
@@ -200,6 +219,7 @@ class EvidenceDetector:
         self.excursions = floats_from_json(state["excursions"]).astype(np.float32)
         self.onsets.restore(state["onsets"])
         self.raised, self.clock_ms = bool(state["raised"]), int(state["clock_ms"])
+        self.led_events = integers_from_json(state["led_events"])
         self.learned.deviation = np.multiply(integers_from_json(state["deviation"]), DEVIATION_STEP)
         self.learned.events = floats_from_json(state["events"])
         self.lately = np.multiply(integers_from_json(state["lately"]), LATELY_STEP)

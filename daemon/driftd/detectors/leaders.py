@@ -16,7 +16,7 @@ from driftd.detectors.bets import Bets
 from driftd.detectors.onsets import Onsets
 from driftd.reference.layout import COARSE
 from driftd.reference.panes import Pane, Place
-from driftd.reference.tilts import GROUPS, Group
+from driftd.reference.tilts import FIXED_BETS, GROUPS, Group
 
 EFFECTS: Final = {Group.MISSING: Effect.MISSING, Group.INVALID: Effect.INVALID, Group.VALUE: Effect.SHIFT}
 BINS: Final[Mapping[Group, list[int]]] = {
@@ -24,6 +24,8 @@ BINS: Final[Mapping[Group, list[int]]] = {
     Group.INVALID: [COARSE.invalid],
     Group.OUTSIDE: [COARSE.below, COARSE.above],
 }
+GONE_NATS: Final = 2.0
+"""So much a bet has to lose on the latest events for the change that it is about to be over."""
 GROUP_OF_BET: Final = np.array([group == GROUPS for group in Group])
 
 
@@ -49,9 +51,7 @@ def leaders(
     `window` are the latest panes, merged, oldest first.
     """
     of_groups = weighed.stakes @ GROUP_OF_BET.T.astype(np.float32)
-    of_signals = of_groups.sum(axis=1)
-    least = min(weighed.share * weighed.limit, float(of_signals.max()))
-    chosen = np.flatnonzero(of_signals >= least)
+    chosen = leading(weighed)
     groups = of_groups[chosen].argmax(axis=1)
     for special in (Group.OUTSIDE, Group.INVALID):
         # values beyond the range are no mere shift, and values of another type are not even that
@@ -72,14 +72,37 @@ def leaders(
     return sorted(found, key=lambda finding: (-finding.strength, finding.signal))
 
 
+def over(
+    bets: Bets, weighed: Weighed, chosen: NDArray[np.int64], window: Sequence[Pane]
+) -> NDArray[np.int64]:
+    """Those of the `chosen` signals (c,) whose best bet the events of `window` speak against, as if nothing were wrong.
+
+    Stakes take their time to be lost by a bet on a small change; what a signal does now shows at once.
+    """
+    fixed = np.where(bets.weights[chosen, :FIXED_BETS] > 0, weighed.excursions[chosen, :FIXED_BETS], -np.inf)
+    lead = fixed.argmax(axis=1)
+    counts = np.sum([pane.counts[chosen] for pane in window], axis=0)
+    slopes = bets.slopes[chosen, :, lead]
+    price = np.log((bets.probabilities[chosen] * np.exp(slopes)).sum(axis=1))
+    won = ((counts * slopes).sum(axis=1) - counts.sum(axis=1) * price) / bets.scatter[chosen, lead]
+    return np.asarray(chosen[won <= -GONE_NATS], np.int64)
+
+
+def leading(weighed: Weighed) -> NDArray[np.int64]:
+    """The signals that hold most of the stakes."""
+    of_signals = weighed.stakes.sum(axis=1)
+    return np.flatnonzero(of_signals >= min(weighed.share * weighed.limit, float(of_signals.max())))
+
+
 def _counts_since(
     window: Sequence[Pane], signals: NDArray[np.int64], places: Sequence[Place]
 ) -> NDArray[np.int64]:
     """The counts (c, 20) of each of `signals` (c,) in the panes since its place, of the last pane at least."""
-    backwards = np.cumsum([pane.counts[signals] for pane in reversed(window)], axis=0)
-    begins = [pane.first.at_ms for pane in window]
-    since = [max(sum(at_ms >= place.at_ms for at_ms in begins), 1) for place in places]
-    counts: NDArray[np.int64] = backwards[np.array(since) - 1, np.arange(signals.size)]
+    backwards = np.array([pane.counts for pane in reversed(window)])[:, signals].cumsum(axis=0)
+    begins = np.array([pane.first.at_ms for pane in window])
+    onsets = np.array([place.at_ms for place in places])
+    since = np.maximum((begins >= onsets[:, None]).sum(axis=1), 1)
+    counts: NDArray[np.int64] = backwards[since - 1, np.arange(signals.size)]
     return counts
 
 

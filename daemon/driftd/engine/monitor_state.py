@@ -21,6 +21,8 @@ from driftd.engine.codec import (
     pairs_to_json,
     panes_from_json,
     panes_to_json,
+    place_from_json,
+    place_to_json,
     request_from_json,
     request_to_json,
     segment_from_json,
@@ -162,6 +164,7 @@ def _stream(stream: Stream) -> Document:
     document: Document = {
         "unseen": stream.unseen,
         "quiet_panes": stream.quiet_panes,
+        "well_at": {name: place_to_json(place) for name, place in stream.well_at.items()},
         "window": panes_to_json(stream.window.panes),
     }
     if stream.builder is not None:
@@ -177,6 +180,7 @@ def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
     document = parts[f"stream.{stream.name.value}"]
     reference = parts.get(f"reference.{stream.name.value}")
     stream.quiet_panes = document["quiet_panes"]
+    stream.well_at = {name: place_from_json(place) for name, place in document["well_at"].items()}
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
     stream.builder = None
     if "builder" in document:

@@ -44,7 +44,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
     phase, missing = "watching", 0
     if monitor.schema is None:
         phase, missing = "learning", monitor.settings.reference.reference_events - len(monitor.learner)
-    elif monitor.inputs.builder is not None:
+    elif monitor.inputs.profile is None and monitor.inputs.builder is not None:
         phase, missing = "reference", monitor.inputs.reference_events - monitor.inputs.builder.events
     unjudged: list[str] = []
     unstable: list[tuple[str, int]] = []

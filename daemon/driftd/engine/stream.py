@@ -39,7 +39,9 @@ GROWTH = 2
 
 ENDLESS = 2**62
 
-ELEVATED_FROM = 2.0
+TROUBLE_FROM = 1.0
+"""Standard errors above the reference from which what evidence says of a loss is trouble."""
+ELEVATED_FROM = 1.0
 """Standard errors above the reference from which a loss is not over."""
 
 
@@ -74,7 +76,8 @@ class Stream:
     """Counts the reference of one version, then watches.
 
     `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has
-    both is watched while its reference grows; `quiet_panes` is for how long nothing was found.
+    both is watched while its reference grows; `quiet_panes` is for how long nothing was found, `well_at`
+    when a loss was last no larger than in the reference.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Stream:
         self.window = Window(settings.panes.window_events)
         self.unseen: Mapping[str, tuple[str, ...]] = {}
         self.quiet_panes = settings.incidents.keep_open_panes
+        self.well_at: dict[str, Place] = {}
 
     def start(self, cut: Cut, learned: Places) -> None:
         """Begin to count the reference with the bins of `cut`, which were learned from events at `learned`."""
@@ -232,8 +236,13 @@ class Stream:
         above: dict[str, float] = {}
         if self.profile is not None and self.name is StreamName.OUTCOMES:
             above = losses_above(self.profile, window)
-        # a smaller loss is a change, but no trouble
-        findings = [f for f in found if f.signal not in LOSS_SIGNALS or above.get(f.signal, 0.0) > 0]
+            self.well_at |= {name: pane.last for name, errors in above.items() if errors <= 0}
+        # a smaller loss is a change, but no trouble, and trouble is no older than when there last was none
+        findings = [
+            replace(f, onset=max(f.onset, self.well_at.get(f.signal, f.onset), key=lambda place: place.at_ms))
+            for f in found
+            if f.signal not in LOSS_SIGNALS or above.get(f.signal, 0.0) >= TROUBLE_FROM
+        ]
         elevated = any(deviations > ELEVATED_FROM for deviations in above.values())
         return replace(
             self._evaluation(index, pane.last, findings, window), pane_done=True, elevated=elevated

@@ -77,10 +77,11 @@ def events_and_mean(profile: Profile, signal: int, panes: Iterable[Pane]) -> tup
 def losses_above(profile: Profile, window: Sequence[Pane]) -> dict[str, float]:
     """By how many standard errors the mean of error and loss in `window` lies above the reference's."""
     above: dict[str, float] = {}
+    whole = [merged(window)] if window else []
     for s, signal in enumerate(profile.schema.signals):
         if signal.name in LOSS_SIGNALS:
             scale = profile.scale(s)
-            events, mean = events_and_mean(profile, s, window)
+            events, mean = events_and_mean(profile, s, whole)
             if events:
                 noise = profile.inflation[s] * (1 / events + 1 / profile.events)
                 above[signal.name] = (mean - scale.mean) / (scale.deviation * float(noise) ** 0.5)

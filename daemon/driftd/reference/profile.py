@@ -175,7 +175,17 @@ class Profile:
         )
 
     def scale(self, signal: int) -> Scale:
-        """Where the values of a number signal lie: mean, and deviation by the reference's quartiles."""
+        """Where the values of a number signal lie: mean, and standard deviation, to the width of a bin."""
+        known = self._scales.get(signal)
+        if known is None:
+            known = self._scales[signal] = self._scale(signal)
+        return known
+
+    @cached_property
+    def _scales(self) -> dict[int, Scale]:
+        return {}
+
+    def _scale(self, signal: int) -> Scale:
         of_bins = self.coarse_counts[signal]
         finite = int(of_bins[: COARSE.values].sum()) + int(of_bins[COARSE.below : COARSE.above + 1].sum())
         if finite == 0:

@@ -2,18 +2,19 @@
 
 A bet on a pane of n events wins sum(counts x slopes) - n x price, divided by the scatter of its signal. The price is
 the log of the mean of exp(slope) under the reference, raised by what is not known: by the error of a finite reference
-(Bernstein's bound, at three standard errors), and in an hour that the reference has not seen by ALLOWANCE:
+(Bernstein's bound, at three standard errors), and in an hour that the reference has not seen by an allowance:
 there the reference is what was just before, and only a jump is a change.
 """
 
-from math import log
+from math import log, pi
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftd.reference.cycle import DAY_MS
 from driftd.reference.layout import COARSE
-from driftd.reference.learned import MEMORY_EVENTS
+from driftd.reference.learned import LATELY_AGE, MEMORY_EVENTS, REFRESH_EVENTS
 from driftd.reference.null import (
     all_probabilities,
     expected_by_bucket,
@@ -29,12 +30,15 @@ LEARNED_RISK: Final = 1e-5
 """The probability that a reference is worse than its learned bets pay for."""
 LEFT_SHARE: Final = 0.05
 """No bin is taken to have lost more than the rest of its share lately."""
-ALLOWANCE: Final = 0.5
-"""Deviations by which a signal may be shifted in an hour that the reference has not seen, without being suspect."""
-SPREAD_ALLOWANCES: Final = (0.8, 1.25)
-"""And the factors on its standard deviation."""
-RARE_ALLOWANCE: Final = 2.0
-"""And on the odds of missing values, and of levels."""
+CYCLE_DEVIATIONS: Final = 3.0
+"""In an hour that the reference has not seen a signal may follow a daily cycle of so many deviations: by what that
+makes of it within the memory of what was before, it may be shifted without being suspect."""
+ALLOWANCES: Final = (0.05, 0.5)
+"""In deviations; where events are rare, or come all at once, no more and no less."""
+SPREAD_ALLOWANCE: Final = 0.45
+"""Of a shift that is allowed, so much of its size is allowed as a factor on the standard deviation."""
+RARE_ALLOWANCE: Final = 1.4
+"""And as one on the odds of missing values, and of levels."""
 
 NUMBER_WEIGHTS: Final = np.array(
     [0.05] * (2 * len(SHIFTS)) + [0.04] * 4 + [0.03] * 4 + [0.02] * 2
@@ -53,8 +57,15 @@ ONE_SIDED: Final = frozenset({"error", "loss", "failed"})
 class Bets:
     """The bets on the s signals of a profile."""
 
-    def __init__(self, profile: Profile, watched: NDArray[np.bool_], independent_events_min: float) -> None:
-        """Bet on the `watched` signals (s,), as far as the reference is worth `independent_events_min` events."""
+    def __init__(
+        self, profile: Profile, watched: NDArray[np.bool_], independent_events_min: float, event_ms: float
+    ) -> None:
+        """Bet on the `watched` signals (s,), as far as the reference is worth `independent_events_min` events.
+
+        An event comes every `event_ms`.
+        """
+        memory_days = (MEMORY_EVENTS[0] + LATELY_AGE * REFRESH_EVENTS) * event_ms / DAY_MS
+        self.allowance = float(np.clip(2 * pi * CYCLE_DEVIATIONS * memory_days, *ALLOWANCES))
         self.profile = profile
         null = profile.null if profile.null is not None else fit(profile)
         self.scatter, self.cyclic, self.gain = null.scatter, null.cyclic, null.gain
@@ -70,7 +81,7 @@ class Bets:
         self.judged = judged & ((GROUPS != Group.OUTSIDE) | known)
         self.weights = self._weights(watched)
         self._buckets = expected_by_bucket(profile, null)
-        self._seen = null.seen
+        self.seen = null.seen
         self._bucket_events: NDArray[np.int64] | None = None
         if self.cyclic.any():
             self._bucket_events = np.zeros(self._buckets.shape[:2], np.int64)
@@ -115,7 +126,7 @@ class Bets:
         `lately` (s, 20): by how much the latest shares differed from the expected ones. An hour that the reference has
         not seen is compared with what was just before it, so that only a jump is a change.
         """
-        if not self._seen[bucket]:
+        if not self.seen[bucket]:
             return self._fixed_prices(bucket, self._moved(bucket, lately))
         key = bucket if self._bucket_events is not None else 0
         prices = self._prices.get(key)
@@ -140,7 +151,7 @@ class Bets:
         if self._bucket_events is not None:
             in_bucket = np.maximum(self._bucket_events[bucket][:, None] / self.scatter[:, :FIXED_BETS], 1.0)
             error = error + np.where(self.cyclic[:, None], 1 / in_bucket, 0.0)
-        if not self._seen[bucket]:
+        if not self.seen[bucket]:
             error = error + self.scatter[:, :FIXED_BETS] / MEMORY_EVENTS[0]
         steepest = np.where(p[:, :, None] > 0, steep, 0.0).max(axis=1)
         mean = self._mean(p, self.slopes, bucket)
@@ -159,7 +170,7 @@ class Bets:
         which is bounded as Laurent and Massart do ("Adaptive estimation of a quadratic functional", 2000), at a risk
         of LEARNED_RISK.
         """
-        p = self.expected(bucket) if self._seen[bucket] else self._moved(bucket, lately)
+        p = self.expected(bucket) if self.seen[bucket] else self._moved(bucket, lately)
         freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]
         risk = log(1 / LEARNED_RISK)
         own_error = (freedom / 2 + np.sqrt(freedom * risk) + risk) / self.independent_events[:, FIXED_BETS:]
@@ -170,12 +181,12 @@ class Bets:
         """The mean of exp(slope), (s, j), under `p` (s, 20), or the worst that an unseen hour may make of it."""
         steep = np.exp(slopes)
         mean: NDArray[np.float64] = np.einsum("sk,skj->sj", p, steep)
-        if self._seen[bucket]:
+        if self.seen[bucket]:
             return mean
         for other in self._possible(p):
             mean = np.maximum(mean, np.einsum("sk,skj->sj", other, steep))
         # levels and missing values: the odds of what a bet is on, or against, may be other by a factor
-        half = np.log(RARE_ALLOWANCE) / 2
+        half = RARE_ALLOWANCE * self.allowance / 2
         lean = np.exp(half * np.sign(slopes))
         free = ~self.number[:, None] | (GROUPS[: slopes.shape[2]] != Group.VALUE)[None, :]
         if slopes.shape[2] == LEARNED_BETS:
@@ -189,6 +200,7 @@ class Bets:
         score = self.tilts.scores
         square = np.minimum(self.tilts.directions[:, :, 1] * self.number[:, None], 8)
         square[:, COARSE.values :] = 0.0
-        leans = [np.exp(sign * ALLOWANCE * score) for sign in (1, -1)]
-        leans += [np.exp((1 - 1 / factor**2) / 2 * square) for factor in SPREAD_ALLOWANCES]
+        leans = [np.exp(sign * self.allowance * score) for sign in (1, -1)]
+        factors = np.exp(np.array([-1.0, 1.0]) * SPREAD_ALLOWANCE * self.allowance)
+        leans += [np.exp((1 - 1 / factor**2) / 2 * square) for factor in factors.tolist()]
         return [p * lean / (p * lean).sum(axis=1, keepdims=True) for lean in leans]

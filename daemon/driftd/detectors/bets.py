@@ -22,18 +22,28 @@ from driftd.reference.null import (
     is_number,
 )
 from driftd.reference.profile import Profile
-from driftd.reference.tilts import BETS, FIXED_BETS, GROUPS, LEARNED_BETS, SHIFTS, VALUE_BETS, Group, tilts_of
+from driftd.reference.tilts import (
+    BETS,
+    FIXED_BETS,
+    GROUPS,
+    LEARNED_BETS,
+    SHIFTS,
+    VALUE_BETS,
+    Group,
+    quick_scores,
+    tilts_of,
+)
 
 ERRORS: Final = 3.0
 """Standard errors by which a price is raised for the finite reference."""
 LEARNED_RISK: Final = 1e-5
 """The probability that a reference is worse than its learned bets pay for."""
-LEFT_SHARE: Final = 0.05
+LEFT_SHARE: Final = 0.01
 """No bin is taken to have lost more than the rest of its share lately."""
-CYCLE_DEVIATIONS: Final = 3.0
+CYCLE_DEVIATIONS: Final = 4.0
 """In an hour that the reference has not seen a signal may follow a daily cycle of so many deviations: by what that
 makes of it within the memory of what was before, it may be shifted without being suspect."""
-ALLOWANCES: Final = (0.05, 0.5)
+ALLOWANCES: Final = (0.1, 0.5)
 """In deviations; where events are rare, or come all at once, no more and no less."""
 SPREAD_ALLOWANCE: Final = 0.45
 """Of a shift that is allowed, so much of its size is allowed as a factor on the standard deviation."""
@@ -196,11 +206,13 @@ class Bets:
         return worst
 
     def _possible(self, p: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """What an unseen hour may make of numbers."""
-        score = self.tilts.scores
-        square = np.minimum(self.tilts.directions[:, :, 1] * self.number[:, None], 8)
-        square[:, COARSE.values :] = 0.0
+        """What an unseen hour may make of numbers that are distributed as `p` (s, 20) just before."""
+        values = slice(0, COARSE.values)
+        score, square = np.zeros(p.shape), np.zeros(p.shape)
+        # where the signal is now, and not where it was in the reference: far out there all is one bin
+        score[:, values], square[:, values] = quick_scores(p[:, values])
+        score[~self.number], square[~self.number] = 0.0, 0.0
         leans = [np.exp(sign * self.allowance * score) for sign in (1, -1)]
         factors = np.exp(np.array([-1.0, 1.0]) * SPREAD_ALLOWANCE * self.allowance)
-        leans += [np.exp((1 - 1 / factor**2) / 2 * square) for factor in factors.tolist()]
+        leans += [np.exp((1 - 1 / factor**2) / 2 * np.minimum(square, 8)) for factor in factors.tolist()]
         return [p * lean / (p * lean).sum(axis=1, keepdims=True) for lean in leans]

@@ -38,7 +38,7 @@ ERRORS: Final = 3.0
 """Standard errors by which a price is raised for the finite reference."""
 LEARNED_RISK: Final = 1e-5
 """The probability that a reference is worse than its learned bets pay for."""
-LEFT_SHARE: Final = 0.01
+LEFT_SHARE: Final = 0.001
 """No bin is taken to have lost more than the rest of its share lately."""
 CYCLE_DEVIATIONS: Final = 4.0
 """In an hour that the reference has not seen a signal may follow a daily cycle of so many deviations: by what that
@@ -169,7 +169,8 @@ class Bets:
         steepness = np.sqrt(np.log1p(variance / mean**2))
         bound = np.sqrt(variance * error) / (1 + steepness / 2) + ERRORS**2 / 2 * steepest / independent
         prices: NDArray[np.float64] = np.log(mean + bound)
-        return prices
+        # where all is in one bin now, the rest that is left to the others would be won by a bet on this one
+        return prices if self.seen[bucket] else prices + 1 / MEMORY_EVENTS[0]
 
     def learned_prices(
         self, slopes: NDArray[np.float64], bucket: int, lately: NDArray[np.float64]
@@ -184,6 +185,8 @@ class Bets:
         freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]
         risk = log(1 / LEARNED_RISK)
         own_error = (freedom / 2 + np.sqrt(freedom * risk) + risk) / self.independent_events[:, FIXED_BETS:]
+        if not self.seen[bucket]:
+            own_error = own_error + freedom / 2 * self.scatter[:, FIXED_BETS:] / MEMORY_EVENTS[0]
         prices: NDArray[np.float64] = np.log(self._mean(p, slopes, bucket)) + own_error + self.gain
         return prices
 

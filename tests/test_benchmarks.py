@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, replay_speed, service_speed
+from benchmarks import detector_speed, memory, replay_speed, service_speed
 from benchmarks.detection import measure as detection
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
@@ -77,6 +77,17 @@ def test_detection_is_measured_beside_a_rule_by_windows_and_dummies() -> None:
     assert found["dummy, every 1,000", "3 sigma"]["beats_dummy"] == "no"
     (short,) = [row for row in rows if "judged_first" in row]
     assert short["false_alarms"] == 0
+
+
+def test_a_value_is_timed_part_by_part_and_a_model_of_fifty_signals_is_small() -> None:
+    rows = detector_speed.main(["--events", "16000", "--repeats", "1"])
+    assert [(row["signals"], row["batch"]) for row in rows] == list(detector_speed.SHAPES)
+    fifty = rows[-1]
+    assert isinstance(fifty["state_kb"], float)
+    assert isinstance(fifty["reference_kb"], float)
+    # 64 kB per model of 50 signals, 1.5 kB per signal
+    assert fifty["state_kb"] + fifty["reference_kb"] < 64
+    assert fifty["state_kb"] < 50 * 1.5
 
 
 def test_the_service_is_measured_beside_what_a_user_would_write() -> None:

@@ -6,6 +6,7 @@ the log of the mean of exp(slope) under the reference, raised by what is not kno
 there the reference is what was just before, and only a jump is a change.
 """
 
+from dataclasses import dataclass
 from math import log, pi
 from typing import Final
 
@@ -38,6 +39,7 @@ ERRORS: Final = 3.0
 """Standard errors by which a price is raised for the finite reference."""
 LEARNED_RISK: Final = 1e-5
 """The probability that a reference is worse than its learned bets pay for."""
+PRICE_STEP: Final = 2.0**-24
 LEFT_SHARE: Final = 0.001
 """No bin is taken to have lost more than the rest of its share lately."""
 CYCLE_DEVIATIONS: Final = 4.0
@@ -89,6 +91,8 @@ class Bets:
         # what wanders too much to be judged has no known range either
         known = np.asarray(judged[:, :VALUE_BETS].any(axis=1))[:, None]
         self.judged = judged & ((GROUPS != Group.OUTSIDE) | known)
+        free = ~self.number[:, None] | (GROUPS[:FIXED_BETS] != Group.VALUE)
+        self._fixed = Steepness.of(self.slopes, free)
         self.weights = self._weights(watched)
         self._buckets = expected_by_bucket(profile, null)
         self.seen = null.seen
@@ -152,25 +156,23 @@ class Bets:
         return shares
 
     def _fixed_prices(self, bucket: int, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        steep = np.exp(self.slopes)
-        variance = np.maximum(
-            np.einsum("sk,skj->sj", p, steep**2) - np.einsum("sk,skj->sj", p, steep) ** 2, 0
-        )
+        fixed, seen = self._fixed, bool(self.seen[bucket])
+        first, second = _means(p, fixed.steep), _means(p, fixed.squared)
+        variance = np.maximum(second - first**2, 0)
         independent = self.independent_events[:, :FIXED_BETS]
         error = ERRORS**2 / independent
         if self._bucket_events is not None:
             in_bucket = np.maximum(self._bucket_events[bucket][:, None] / self.scatter[:, :FIXED_BETS], 1.0)
             error = error + np.where(self.cyclic[:, None], 1 / in_bucket, 0.0)
-        if not self.seen[bucket]:
+        if not seen:
             error = error + self.scatter[:, :FIXED_BETS] / MEMORY_EVENTS[0]
-        steepest = np.where(p[:, :, None] > 0, steep, 0.0).max(axis=1)
-        mean = self._mean(p, self.slopes, bucket)
+        mean = first if seen else np.maximum(first, self._worst(p, fixed))
         # what a bet would win by an error of the reference it loses by being steeper than that, so steep ones need less
         steepness = np.sqrt(np.log1p(variance / mean**2))
-        bound = np.sqrt(variance * error) / (1 + steepness / 2) + ERRORS**2 / 2 * steepest / independent
-        prices: NDArray[np.float64] = np.log(mean + bound)
+        bound = np.sqrt(variance * error) / (1 + steepness / 2) + ERRORS**2 / 2 * fixed.steepest / independent
+        prices = _stepped(np.log(mean + bound))
         # where all is in one bin now, the rest that is left to the others would be won by a bet on this one
-        return prices if self.seen[bucket] else prices + 1 / MEMORY_EVENTS[0]
+        return prices if seen else prices + 1 / MEMORY_EVENTS[0]
 
     def learned_prices(
         self, slopes: NDArray[np.float64], bucket: int, lately: NDArray[np.float64]
@@ -181,41 +183,68 @@ class Bets:
         which is bounded as Laurent and Massart do ("Adaptive estimation of a quadratic functional", 2000), at a risk
         of LEARNED_RISK.
         """
-        p = self.expected(bucket) if self.seen[bucket] else self._moved(bucket, lately)
+        seen = bool(self.seen[bucket])
+        p = self.expected(bucket) if seen else self._moved(bucket, lately)
         freedom = np.maximum((p > 0).sum(axis=1) - 1, 1)[:, None]
         risk = log(1 / LEARNED_RISK)
         own_error = (freedom / 2 + np.sqrt(freedom * risk) + risk) / self.independent_events[:, FIXED_BETS:]
-        if not self.seen[bucket]:
+        learned = Steepness.of(slopes, np.broadcast_to(~self.number[:, None], own_error.shape))
+        mean = _means(p, learned.steep)
+        if not seen:
             own_error = own_error + freedom / 2 * self.scatter[:, FIXED_BETS:] / MEMORY_EVENTS[0]
-        prices: NDArray[np.float64] = np.log(self._mean(p, slopes, bucket)) + own_error + self.gain
-        return prices
+            mean = np.maximum(mean, self._worst(p, learned))
+        return _stepped(np.log(mean) + own_error + self.gain)
 
-    def _mean(self, p: NDArray[np.float64], slopes: NDArray[np.float64], bucket: int) -> NDArray[np.float64]:
-        """The mean of exp(slope), (s, j), under `p` (s, 20), or the worst that an unseen hour may make of it."""
-        steep = np.exp(slopes)
-        mean: NDArray[np.float64] = np.einsum("sk,skj->sj", p, steep)
-        if self.seen[bucket]:
-            return mean
-        for other in self._possible(p):
-            mean = np.maximum(mean, np.einsum("sk,skj->sj", other, steep))
+    def _worst(self, p: NDArray[np.float64], bets: "Steepness") -> NDArray[np.float64]:
+        """The largest mean of exp(slope), (s, j), that an unseen hour may make of `p` (s, 20)."""
+        worst: NDArray[np.float64] = np.matmul(self._possible(p), bets.steep).max(axis=1)
         # levels and missing values: the odds of what a bet is on, or against, may be other by a factor
-        half = RARE_ALLOWANCE * self.allowance / 2
-        lean = np.exp(half * np.sign(slopes))
-        free = ~self.number[:, None] | (GROUPS[: slopes.shape[2]] != Group.VALUE)[None, :]
-        if slopes.shape[2] == LEARNED_BETS:
-            free = np.broadcast_to(~self.number[:, None], mean.shape)
-        leaning = np.einsum("sk,skj->sj", p, steep * lean) / np.einsum("sk,skj->sj", p, lean)
-        worst: NDArray[np.float64] = np.where(free, np.maximum(mean, leaning), mean)
-        return worst
+        lean = np.exp(RARE_ALLOWANCE * self.allowance / 2 * bets.signs)
+        leaning = _means(p, bets.steep * lean) / _means(p, lean)
+        return np.where(bets.free, np.maximum(worst, leaning), worst)
 
-    def _possible(self, p: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """What an unseen hour may make of numbers that are distributed as `p` (s, 20) just before."""
+    def _possible(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What an unseen hour may make of numbers that are distributed as `p` (s, 20) just before, (s, 4, 20)."""
         values = slice(0, COARSE.values)
         score, square = np.zeros(p.shape), np.zeros(p.shape)
         # where the signal is now, and not where it was in the reference: far out there all is one bin
         score[:, values], square[:, values] = quick_scores(p[:, values])
         score[~self.number], square[~self.number] = 0.0, 0.0
-        leans = [np.exp(sign * self.allowance * score) for sign in (1, -1)]
         factors = np.exp(np.array([-1.0, 1.0]) * SPREAD_ALLOWANCE * self.allowance)
-        leans += [np.exp((1 - 1 / factor**2) / 2 * np.minimum(square, 8)) for factor in factors.tolist()]
-        return [p * lean / (p * lean).sum(axis=1, keepdims=True) for lean in leans]
+        leans = [sign * self.allowance * score for sign in (1, -1)]
+        leans += [(1 - 1 / factor**2) / 2 * np.minimum(square, 8) for factor in factors.tolist()]
+        possible: NDArray[np.float64] = p[:, None, :] * np.exp(np.stack(leans, axis=1))
+        possible /= possible.sum(axis=2, keepdims=True)
+        return possible
+
+
+@dataclass(frozen=True, slots=True)
+class Steepness:
+    """What prices are made of: exp of slopes (s, 20, j), its square, the largest of each bet (s, j), and signs.
+
+    `free` (s, j): bets on odds that have no order, as of levels and of missing values.
+    """
+
+    steep: NDArray[np.float64]
+    squared: NDArray[np.float64]
+    steepest: NDArray[np.float64]
+    signs: NDArray[np.float64]
+    free: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, slopes: NDArray[np.float64], free: NDArray[np.bool_]) -> "Steepness":
+        """Of `slopes` (s, 20, j)."""
+        steep = np.exp(slopes)
+        return cls(steep, steep**2, steep.max(axis=1), np.sign(slopes), free)
+
+
+def _means(p: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The means of `values` (s, 20, j) under `p` (s, 20): (s, j)."""
+    means: NDArray[np.float64] = np.matmul(p[:, None, :], values)[:, 0]
+    return means
+
+
+def _stepped(prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`prices` up to the next whole step: what processors differ in by the last bit is the same price."""
+    stepped: NDArray[np.float64] = np.ceil(prices / PRICE_STEP) * PRICE_STEP
+    return stepped

@@ -13,9 +13,10 @@ from driftd.engine.codec import counter_to_json, fill_counter
 from driftd.engine.stream import Stream
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.build import Builder, LevelCounter
-from driftd.reference.cut import Cut
+from driftd.reference.cut import Cut, cut_of
 from driftd.reference.document import schema_from_json, schema_to_json
 from driftd.reference.history import HistoryCounter, small
+from driftd.reference.profile import Profile
 
 Document = dict[str, Any]
 ENTRY_BLOCKS: Final = 32
@@ -64,6 +65,30 @@ def _key(stream: Stream, number: int) -> str:
     return f"history.{stream.name.value}.{number}"
 
 
+def growth_to_json(builder: Builder) -> Document:
+    """What a reference that is watched has grown by: how it is cut, and what its first events were, its profile has."""
+    return {
+        "coarse_counts": array_to_json(builder.all_coarse_counts),
+        "sums": array_to_json(builder.sums + builder.counter.sums),
+        **_history_head(builder),
+    }
+
+
+def restore_growth(
+    document: Document, parts: Mapping[str, Document], stream: Stream, profile: Profile
+) -> Builder:
+    """The builder of `growth_to_json`, of the `profile` that it made last."""
+    builder = stream.builder_for(cut_of(profile), profile.pane_events)
+    for s, levels in enumerate(profile.levels):
+        if levels is not None:
+            builder.levels[s].unbounded = levels.unbounded
+    builder.counts, builder.low, builder.high = profile.counts, profile.low, profile.high
+    builder.coarse_counts = integers_from_json(document["coarse_counts"])
+    builder.sums = integers_from_json(document["sums"])
+    _fill_history(builder, document, parts, stream)
+    return builder
+
+
 def builder_to_json(builder: Builder) -> Document:
     """`builder` without the blocks of its history."""
     return {
@@ -80,14 +105,7 @@ def builder_to_json(builder: Builder) -> Document:
         "counts": array_to_json(builder.counts),
         "coarse_counts": array_to_json(builder.coarse_counts),
         "sums": array_to_json(builder.sums),
-        "blocks": len(builder.history.blocks),
-        "block_panes": builder.history.block_panes,
-        "pending": array_to_json(builder.history.pending),
-        "pending_panes": builder.history.pending_panes,
-        "pending_at_ms": builder.history.pending_at_ms,
-        "events": builder.events,
-        "first_ms": builder.first_ms,
-        "last_ms": builder.last_ms,
+        **_history_head(builder),
     }
 
 
@@ -109,6 +127,28 @@ def restore_builder(document: Document, parts: Mapping[str, Document], stream: S
     builder.counts, builder.coarse_counts, builder.sums = (
         integers_from_json(document[name]) for name in ("counts", "coarse_counts", "sums")
     )
+    _fill_history(builder, document, parts, stream)
+    return builder
+
+
+def _history_head(builder: Builder) -> Document:
+    """All of a history but its blocks."""
+    kept = builder.history
+    return {
+        "blocks": len(kept.blocks),
+        "block_panes": kept.block_panes,
+        "pending": array_to_json(kept.pending),
+        "pending_panes": kept.pending_panes,
+        "pending_at_ms": kept.pending_at_ms,
+        "events": builder.events,
+        "first_ms": builder.first_ms,
+        "last_ms": builder.last_ms,
+    }
+
+
+def _fill_history(
+    builder: Builder, document: Document, parts: Mapping[str, Document], stream: Stream
+) -> None:
     kept = builder.history
     for number in range(StoredHistory(None, document["blocks"]).entries):
         part = parts[_key(stream, number)]
@@ -118,4 +158,3 @@ def restore_builder(document: Document, parts: Mapping[str, Document], stream: S
     kept.pending_panes, kept.pending_at_ms = document["pending_panes"], document["pending_at_ms"]
     builder.events = document["events"]
     builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
-    return builder

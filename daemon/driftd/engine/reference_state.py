@@ -5,7 +5,7 @@ What a builder counts is one document; the blocks of its history are entries of 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +15,10 @@ from driftd.reference.arrays import array_to_json, floats_from_json, integers_fr
 from driftd.reference.build import Builder, LevelCounter
 from driftd.reference.cut import Cut, cut_of
 from driftd.reference.document import schema_from_json, schema_to_json
-from driftd.reference.history import HistoryCounter, small
+from driftd.reference.history import PACKED_BLOCKS, HistoryCounter, small
 from driftd.reference.profile import Profile
 
 Document = dict[str, Any]
-ENTRY_BLOCKS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class StoredHistory:
     @property
     def entries(self) -> int:
         """How many entries that takes."""
-        return -(-self.blocks // ENTRY_BLOCKS)
+        return -(-self.blocks // PACKED_BLOCKS)
 
 
 def stored_history(stream: Stream) -> StoredHistory:
@@ -49,14 +48,14 @@ def history_entries(stream: Stream, stored: StoredHistory) -> dict[str, Document
     now = stored_history(stream)
     begin = 0
     if now.counter is stored.counter and now.block_panes == stored.block_panes:
-        begin = stored.blocks // ENTRY_BLOCKS if now.blocks > stored.blocks else now.entries
+        begin = stored.blocks // PACKED_BLOCKS if now.blocks > stored.blocks else now.entries
     entries: dict[str, Document | None] = {}
     for number in range(begin, now.entries):
         if now.counter is not None:
-            chunk = slice(number * ENTRY_BLOCKS, (number + 1) * ENTRY_BLOCKS)
+            at_ms = now.counter.at_ms[number * PACKED_BLOCKS : (number + 1) * PACKED_BLOCKS]
             entries[_key(stream, number)] = {
-                "counts": array_to_json(np.array(now.counter.blocks[chunk])),
-                "at_ms": array_to_json(np.array(now.counter.at_ms[chunk], np.int64)),
+                "counts": array_to_json(now.counter.blocks.chunk(number)),
+                "at_ms": array_to_json(np.array(at_ms, np.int64)),
             }
     return entries | {_key(stream, number): None for number in range(now.entries, stored.entries)}
 
@@ -152,7 +151,8 @@ def _fill_history(
     kept = builder.history
     for number in range(StoredHistory(None, document["blocks"]).entries):
         part = parts[_key(stream, number)]
-        kept.blocks += [small(block) for block in integers_from_json(part["counts"])]
+        for block in integers_from_json(part["counts"]):
+            kept.blocks.append(small(block))
         kept.at_ms += integers_from_json(part["at_ms"]).tolist()
     kept.block_panes, kept.pending = document["block_panes"], integers_from_json(document["pending"])
     kept.pending_panes, kept.pending_at_ms = document["pending_panes"], document["pending_at_ms"]

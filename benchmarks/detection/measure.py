@@ -1,8 +1,8 @@
 """Detectors side by side: false alarms on stationary streams, delay of changes, concept drift in published streams.
 
 `python -m benchmarks.detection --data ../shared/data --write docs` measures all of it in a quarter of an hour on two
-cores and writes docs/detection-benchmark.md and .svg. `--thorough` gives slow detectors as much as the others, which takes
-twice as long; `--short` is a form of some seconds.
+cores and writes docs/detection-benchmark.md and .svg. `--thorough` gives slow detectors as much as the others, which
+takes twice as long; `--short` is a form of some seconds.
 """
 
 import json

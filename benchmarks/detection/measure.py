@@ -38,7 +38,6 @@ SLOW: Final[Mapping[str, tuple[int, int]]] = {
     "driftd distance": (200_000, 5),
     "driftd distance, calibrated": (200_000, 5),
     "half of the features, KS": (1_000_000, 5),
-    "KSWIN": (1_000, 2),
 }
 """Slow detectors: stationary events and trials that they are given, if not asked to be thorough."""
 SHORT_SUBJECTS: Final = [EVIDENCE, "KS, Bonferroni, 1,000", "dummy, every 1,000", "dummy, never"]
@@ -62,7 +61,6 @@ def subjects() -> dict[str, Subject]:
         Driftd({"name": "evidence"}, "driftd evidence, 1 per 100k", BUDGET_EVENTS // 10),
         Driftd({"name": "distance"}, "driftd distance", BUDGET_EVENTS),
         calibrated("distance", "driftd distance, calibrated", 10**9),
-        # KSWIN takes 260 us per value: 20 of them need minutes to be calibrated, and hours for the delays
         calibrated("adwin", "ADWIN, calibrated", 10 * DAY_EVENTS),
         calibrated("page_hinkley", "PageHinkley, calibrated", 10 * DAY_EVENTS),
         *windowed(),

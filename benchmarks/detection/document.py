@@ -58,7 +58,7 @@ def write(tables: Mapping[str, Sequence[Row]], budget_events: int, folder: Path)
             "Made by `python -m benchmarks.detection --data DATA --write docs`; seeds are fixed, so the same program "
             "gives the same tables (with --thorough slow detectors are given as much as the others, and twice the "
             "time). "
-            f"The budget is one false alarm in {budget_events:,} events, over all 20 signals."
+            f"The budget is one false alarm in {budget_events:,} events, over all 20 signals, or as a name says."
         ),
         f"![False alarms against delay]({NAME}.svg)",
     ]

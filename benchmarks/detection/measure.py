@@ -133,7 +133,7 @@ def _measure(options: Namespace, plan: Plan) -> dict[str, list[Row]]:
         ]
     )
     tables = {
-        "stationary": quiet_rows(results, BUDGET_EVENTS),
+        "stationary": quiet_rows(results),
         "changes": [row for rows in found for row in rows],
     }
     if not options.subjects:

@@ -14,6 +14,16 @@ STREAMS: Final = {"independent": "full", "AR(0.9)": "none"}
 CHANGE: Final = "1 sigma"
 COLORS: Final = {"driftd": "#0072b2", "dummy": "#8c8c8c"}
 OTHER: Final = "#d55e00"
+LABELS_AT: Final = {
+    "driftd evidence, 1 per 100k": (8, -12),
+    "driftd distance": (8, -12),
+    "ADWIN": (-42, -4),
+    "PageHinkley": (-64, -12),
+    "PageHinkley, calibrated": (8, 4),
+    "KS, Bonferroni, 1,000": (4, -14),
+    "dummy, every 1,000": (8, -12),
+}
+"""Where a subject's name stands beside its point, in points, where it would lie on another's."""
 
 
 def draw(quiet: Sequence[Row], delays: Sequence[Row], budget_events: int, file: Path) -> None:
@@ -22,7 +32,7 @@ def draw(quiet: Sequence[Row], delays: Sequence[Row], budget_events: int, file: 
     figure = Figure(figsize=(8.6, 5.2))
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log")
-    for number, subject in enumerate(dict.fromkeys(str(row["subject"]) for row in delays)):
+    for subject in dict.fromkeys(str(row["subject"]) for row in delays):
         points = [point for stream in STREAMS if (point := _point(subject, stream, quiet, delays))]
         color = COLORS.get(subject.split()[0].rstrip(","), OTHER)
         if len(points) > 1:
@@ -34,7 +44,7 @@ def draw(quiet: Sequence[Row], delays: Sequence[Row], budget_events: int, file: 
             axes.annotate(
                 subject,
                 (x, y),
-                (8, 6 - 11 * (number % 2)),
+                LABELS_AT.get(subject, (8, 5)),
                 textcoords="offset points",
                 fontsize=8,
                 color=color,
@@ -52,12 +62,12 @@ def draw(quiet: Sequence[Row], delays: Sequence[Row], budget_events: int, file: 
     limit = log(budget_events) / 0.5
     axes.axhline(limit, color="#555555", lw=0.8, ls=":")
     axes.text(
-        0.995,
+        0.06,
         limit,
         "the limit, independent: log N / KL",
         fontsize=8,
-        ha="right",
-        va="bottom",
+        ha="left",
+        va="top",
         color="#555555",
         transform=axes.get_yaxis_transform(),
     )

@@ -65,7 +65,7 @@ def poisson_interval(count: int) -> tuple[float, float]:
     return low, float(chi2.ppf(0.975, 2 * count + 2)) / 2
 
 
-def quiet_rows(results: Sequence[Quiet], budget_events: int) -> list[Row]:
+def quiet_rows(results: Sequence[Quiet]) -> list[Row]:
     """A row for each subject and kind of stream, and one over all streams of a subject."""
     by_key: dict[tuple[str, str], list[Quiet]] = {}
     for result in results:
@@ -84,7 +84,6 @@ def quiet_rows(results: Sequence[Quiet], budget_events: int) -> list[Row]:
                 "per_1M": round(alarms / events * 1e6, 2),
                 "low_95": round(low, 2),
                 "high_95": round(high, 2),
-                "budget_per_1M": round(1e6 / budget_events, 2),
             }
         )
     return rows

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, replay_speed, service_speed
+from benchmarks import memory, performance_speed, replay_speed, service_speed
 from benchmarks.detection import measure as detection
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
@@ -42,6 +42,14 @@ def test_replay_speed_tells_every_stage_and_writes_what_it_printed(tmp_path: Pat
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["rows"] == rows
     assert document["settings"]["events"] == "6000"
+
+
+def test_performance_speed_tells_every_part() -> None:
+    rows = performance_speed.main(["--events", "3000", "--texts", "50", "--repeats", "1"])
+    parts = [row["part"] for row in rows]
+    assert parts[:3] == ["plain loop", "predict", "label"]
+    assert all(isinstance(row["events_per_s"], float) for row in rows[:-1])
+    assert str(parts[-1]).startswith("memory")
 
 
 def test_memory_is_sampled_on_the_way() -> None:

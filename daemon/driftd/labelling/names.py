@@ -73,6 +73,14 @@ class Slots:
         self.evicted += 1
         return slot, True
 
+    def take_known(self, names: Sequence[str]) -> list[int] | None:
+        """Count all of `names` at once where every one is held; their slots."""
+        slots = [self._slot_of.get(name, -1) for name in names]
+        if -1 in slots:
+            return None
+        self.counts += np.bincount(slots, minlength=self.slots_max)
+        return slots
+
     def state(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
         counts = self.counts[: len(self.names)].tolist()

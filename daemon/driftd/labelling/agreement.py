@@ -7,9 +7,9 @@ with t for him, r for the others and the mixture o = (n t + m r) / (n + m),
     L = (t/o)^k ((1-t)/(1-o))^(n-k) (r/o)^l ((1-r)/(1-o))^(m-l)
 
 has a mean of at most 1, by the inequality of the arithmetic and geometric means (Turner, Ly, Grünwald, "Generic
-e-variables for exact sequential k-sample tests", arXiv 2106.02693). So a model that gets worse makes nobody suspect. A bet on
-t = the others' rate with its odds divided by 2 loses where the odds differ by less than about the root of 2: that much
-annotators may differ, because they are not given the same work.
+e-variables for exact sequential k-sample tests", arXiv 2106.02693). So a model that gets worse makes nobody suspect.
+A bet on t = the others' rate with its odds divided by 2 loses where the odds differ by less than about the root of 2:
+that much annotators may differ, because they are not given the same work.
 """
 
 from typing import Final

@@ -40,10 +40,10 @@ def stepped(logs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Stakes:
-    """`count` bets with a budget of `budget` labels per false alarm, together."""
+    """`count` bets with a budget of `budget` labels per false alarm, together; none holds more than `cap` budgets."""
 
-    def __init__(self, count: int, budget: float) -> None:
-        self.budget = budget
+    def __init__(self, count: int, budget: float, cap: float = CAP) -> None:
+        self.held_max = cap * budget
         self.held: NDArray[np.float64] = np.zeros(count)
         self.excursions: NDArray[np.float64] = np.zeros(count)
         self.onsets = Onsets((1, count))
@@ -58,7 +58,7 @@ class Stakes:
         wins = np.where(staked > 0, np.clip(wins, -WIN_MAX, WIN_MAX), 0.0)
         self.held += staked
         self.held *= np.exp(wins)
-        np.minimum(self.held, CAP * self.budget, out=self.held)
+        np.minimum(self.held, self.held_max, out=self.held)
         anew = self.excursions <= 0
         self.onsets.step(anew[None, :], Place(at_ms, "", 0, number))
         np.maximum(self.excursions, 0.0, out=self.excursions)
@@ -127,24 +127,3 @@ class Raised:
         """Go on from what `state` gave."""
         self.findings = {key: finding_from_json(finding) for key, (finding, _) in document.items()}
         self.quiet = {key: int(quiet) for key, (_, quiet) in document.items()}
-
-
-def tempered(x: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much more than independent events would counts scatter: (t, k) against `expected`, in blocks of any length.
-
-    A bet's logs are divided by this (k,), as in `detectors.evidence`: at least 1.
-    """
-    scatter = np.ones(x.shape[1])
-    length = 1
-    deviation = x - expected
-    while length * BLOCKS_MIN <= len(x):
-        blocks = len(x) // length
-        sums = deviation[: blocks * length].reshape(blocks, length, -1).sum(axis=1)
-        means = np.maximum(expected[: blocks * length].sum(axis=0), 1e-9)
-        scatter = np.maximum(scatter, (sums**2).sum(axis=0) / means)
-        length *= 2
-    return scatter
-
-
-BLOCKS_MIN: Final = 16
-"""Fewer blocks tell too little of how their sums scatter."""

@@ -2,52 +2,20 @@
 
 import itertools
 import json
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from benchmarks.label_hands import CLASSES, Crowd, other_than
 from driftd.labelling import annotators
 from driftd.labelling.agreement import two_sample_wins
 from driftd.labelling.annotators import AnnotatorWatch
 from driftd.labelling.finding import LabelFinding, What
 
-CLASSES = ("ant", "bee", "cat", "dog", "eel")
 BUDGET = 1e6
 SETTLED = 8_000
-
-
-@dataclass
-class Crowd:
-    """Annotators a0, a1, ... who label what a model of `accuracy` answers, each wrongly in `careless` of the labels.
-
-    `confuses` says bees are ants; `copies` writes down what the model said.
-    """
-
-    annotators: int = 8
-    accuracy: float = 0.9
-    careless: dict[int, float] = field(default_factory=dict)
-    confuses: int | None = None
-    copies: int | None = None
-
-    def labels(self, rng: np.random.Generator, count: int) -> tuple[list[str], list[str], list[str]]:
-        """Who, what the model answered, and what he says."""
-        who, truth = rng.integers(0, self.annotators, count), rng.integers(0, 5, count)
-        answer = other_than(rng, truth, rng.random(count) >= self.accuracy)
-        shares = np.array([self.careless.get(a, 0.0) for a in range(self.annotators)])
-        label = other_than(rng, truth, rng.random(count) < shares[who])
-        label = np.where((who == self.confuses) & (label == 1), 0, label)
-        label = np.where(who == self.copies, answer, label)
-        return [f"a{one}" for one in who], [CLASSES[c] for c in answer], [CLASSES[c] for c in label]
-
-
-def other_than(
-    rng: np.random.Generator, codes: NDArray[np.int64], wrong: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    return np.where(wrong, (codes + rng.integers(1, 5, codes.size)) % 5, codes)
 
 
 def fed(watch: AnnotatorWatch, crowd: Crowd, rng: np.random.Generator, count: int) -> list[LabelFinding]:

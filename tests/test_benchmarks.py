@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import false_alarms, memory, replay_speed, service_speed
+from benchmarks import false_alarms, labelling, memory, replay_speed, service_speed
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
 from driftd.contract.events_in import Label, Prediction
@@ -72,6 +72,14 @@ def test_false_alarms_are_counted_and_a_large_shift_is_found() -> None:
     rows = {(row["stream"], row["detector"]): row for row in false_alarms.main(short)}
     assert set(rows) == {(s, d) for s in false_alarms.PROCESSES for d in false_alarms.DETECTORS}
     assert rows["independent", "distance"]["found_3s"] in ("1/1", "2/2")
+
+
+def test_changes_of_labels_are_found_and_nothing_else_is() -> None:
+    rows = labelling.main(["--seeds", "1", "--stationary", "40000"])
+    changes = [row for row in rows if "found" in row]
+    assert len(changes) == len(labelling.CHANGES)
+    assert sum(row["found"] == "1/1" for row in changes) >= len(changes) - 2
+    assert [row["false"] for row in rows if "false" in row] == [0] * (len(rows) - len(changes))
 
 
 def test_the_service_is_measured_beside_what_a_user_would_write() -> None:

@@ -2,13 +2,14 @@
 
 import itertools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.label_hands import Hand
 from driftd.labelling import conventions
 from driftd.labelling.conventions import ConventionWatch
 from driftd.labelling.finding import LabelFinding, What
@@ -16,54 +17,6 @@ from driftd.labelling.style import ASPECTS, same_words, styles_of
 
 BUDGET = 1e6
 SETTLED = 6_000
-WORDS = [
-    "today",
-    "the",
-    "weather",
-    "is",
-    "fine",
-    "warm",
-    "call",
-    "my",
-    "brother",
-    "play",
-    "that",
-    "song",
-    "stop",
-]
-
-
-@dataclass(frozen=True)
-class Hand:
-    """Somebody who writes down what was said. Shares are of the texts in which it arises."""
-
-    after: str = ","
-    after_also: tuple[str, float] = ("", 0.0)
-    spelling: str = "um"
-    end: str = ""
-    apostrophe: str = "'"
-    digits: bool = True
-    gap: str = " "
-    capital: bool = True
-    fillers: float = 0.3
-    empty: float = 0.01
-
-    def text(self, rng: np.random.Generator) -> str:
-        """One text of random words."""
-        if rng.random() < self.empty:
-            return ["", "  "][int(rng.integers(2))]
-        words = [WORDS[i] for i in rng.integers(0, len(WORDS), rng.integers(3, 9))]
-        if rng.random() < 0.3:
-            words.append(f"it{self.apostrophe}s")
-        if rng.random() < 0.3:
-            words.insert(1, str(rng.integers(2, 9)) if self.digits else "seven")
-        if rng.random() < self.fillers:
-            mark = self.after_also[0] if rng.random() < self.after_also[1] else self.after
-            words[0] = f"{self.spelling}{mark} {words[0]}"
-        text = self.gap.join(words) + self.end
-        return text[0].upper() + text[1:] if self.capital else text
-
-
 PLAIN = Hand()
 
 
@@ -269,3 +222,9 @@ def test_poison_raises_nothing(poison: object) -> None:
     watch.update([poison] * 200, [None] * 200, [0] * 200, [poison] * 200, ["a"] * 200)
     assert watch.update([], [], []) == []
     json.dumps(watch.to_json(), allow_nan=False)
+
+
+def test_of_two_annotators_the_one_who_changed_is_named() -> None:
+    watch, rng = settled(5, {"ann": PLAIN, "bob": PLAIN})
+    found = fed(watch, {"ann": PLAIN, "bob": replace(PLAIN, after="-")}, rng, 2_000)
+    assert [one.parties[0] for one in found if one.what is What.ANNOTATOR_CONVENTION] == ["bob"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.label_arrivals import HOUR_MS, START_MS, Event, Feed, fed, found_hours, minutes
 from driftd.labelling.clock import AHEAD_EVENTS, BEHIND_EVENTS, EventClock
 from driftd.labelling.finding import LabelFinding, What
 from driftd.labelling.maturity import (
@@ -20,7 +21,6 @@ from driftd.labelling.maturity import (
     learned_shares,
 )
 from driftd.labelling.stream import Comes, LabelStreamWatch
-from label_arrivals import HOUR_MS, START_MS, Event, Feed, fed, found_hours, minutes
 
 BUDGET = 1e6
 PLAIN = Feed(hours=30.0)

@@ -8,27 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from benchmarks.label_hands import CLASSES, Codes, answers, named
 from driftd.labelling import mapping
 from driftd.labelling.finding import LabelFinding, What
 from driftd.labelling.mapping import MappingWatch
 from driftd.labelling.mapping_claims import circles
 
-Codes = NDArray[np.int64]
-CLASSES = ("ant", "bee", "cat", "dog", "eel")
 BUDGET = 1e6
 LEARNED = 2_000
 RANDOM = np.random.Generator
-
-
-def answers(
-    rng: RANDOM, count: int, accuracy: float, shares: Sequence[float] | None = None
-) -> tuple[Codes, Codes]:
-    """What a model of `accuracy` answers, and what is true, of five classes with `shares`."""
-    truth = rng.choice(5, count, p=shares)
-    wrong = (truth + rng.integers(1, 5, count)) % 5
-    return np.where(rng.random(count) < accuracy, truth, wrong), truth
 
 
 def fed(watch: MappingWatch, predicted: Codes, labels: Sequence[object]) -> list[LabelFinding]:
@@ -37,11 +26,7 @@ def fed(watch: MappingWatch, predicted: Codes, labels: Sequence[object]) -> list
     return watch.update(named, labels, range(1000 * first, 1000 * (first + len(labels)), 1000))
 
 
-def named(codes: Codes) -> list[object]:
-    return [CLASSES[code] for code in codes.tolist()]
-
-
-def learned(rng: RANDOM, accuracy: float, shares: Sequence[float] | None = None) -> MappingWatch:
+def learned(rng: RANDOM, accuracy: float, shares: list[float] | None = None) -> MappingWatch:
     """A watch that has learned, and seen a thousand labels more."""
     watch = MappingWatch(BUDGET, LEARNED)
     predicted, truth = answers(rng, LEARNED + 1000, accuracy, shares)
@@ -191,7 +176,7 @@ def test_the_sentence_tells_what_from_when_and_how_much() -> None:
     predicted, truth = answers(rng, 1_000, 0.95)
     found = fed(watch, predicted, named(np.array([1, 0, 2, 3, 4])[truth]))
     assert found[0].sentence == (
-        'The labels "ant" and "bee" are swapped: 1.55 % -> 97.1 % of what is predicted as "ant" is labelled "bee", '
+        'The labels "ant" and "bee" are swapped: 0.785 % -> 100 % of what is predicted as "ant" is labelled "bee", '
         "since label 3,024."
     )
 

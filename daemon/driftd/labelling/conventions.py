@@ -32,13 +32,15 @@ PANE_LABELS: Final = 128
 HANDS_MAX: Final = 24
 """So many annotators are told apart, the busiest ones."""
 UNNAMED: Final = "(unnamed)"
-STYLE_LABELS: Final = 300
+STYLE_LABELS: Final = 100
 """In so many texts an aspect must have arisen before it is known,"""
 REFERENCE_PANES: Final = 16
 """and over so many panes."""
 WINDOW_PANES: Final = 64
 HAND_LABELS_MAX: Final = 200
 """When an annotator has so many texts in an aspect they are halved, so that the latest count most."""
+SUSPECT: Final = 1e-3
+"""From so much of the budget on an annotator may be the one who is named first."""
 LOOKS_IN_A_ROW: Final = 3
 """Two styles are mixed if so many panes in a row say so: in one pane there may be both for a change."""
 SHARES: Final = (0.4, 0.3, 0.15, 0.15)
@@ -189,11 +191,9 @@ class ConventionWatch:
             second = float(np.sort(own)[-2])
             self._looks[a] = self._looks[a] + 1 if second >= self.budget_labels else 0
             told = [slot for slot in range(HANDS_MAX) if f"hand {slot} {a}" in self._raised.findings]
-            # of two who differ from each other the second has nobody left to be compared with
-            open_to = bet[:, a] & ~np.isin(np.arange(HANDS_MAX), told)
-            strongest = int(np.where(open_to, hands[:, a], 0.0).argmax())
-            candidates = (*told, strongest) if open_to[strongest] else tuple(told)
-            for slot in candidates:
+            open_to = np.where(bet[:, a] & ~np.isin(np.arange(HANDS_MAX), told), hands[:, a], 0.0)
+            odd = self._oddest(a, open_to)
+            for slot in (*told, odd) if open_to[odd] > 0 else told:
                 evidence = float(hands[slot, a])
                 if self._raised.is_new(f"hand {slot} {a}", evidence):
                     found.append(self._tell(f"hand {slot} {a}", self._of_hand(slot, a, evidence)))
@@ -206,6 +206,20 @@ class ConventionWatch:
             ):
                 found.append(self._tell(f"mixed {a}", self._of_mixture(a, second)))
         return found
+
+    def _oddest(self, aspect: int, evidence: NDArray[np.float64]) -> int:
+        """The annotator to name first: of two who differ from each other the one who is not as the reference.
+
+        The second then has nobody left to be compared with. Where there is no reference yet it is the one with the most
+        `evidence` (slots,).
+        """
+        own = slice(int(FIRST[aspect]), int(FIRST[aspect]) + len(ASPECTS[aspect].styles))
+        if not self._known[own].all():
+            return int(evidence.argmax())
+        usual = self._reference[own] / max(int(self._reference[own].sum()), 1)
+        hands = self._hands[:, own]
+        distance = np.abs(hands / np.maximum(hands.sum(axis=1, keepdims=True), 1) - usual).sum(axis=1)
+        return int(np.where(evidence >= SUSPECT * self.budget_labels, 1 + distance, 0.0).argmax())
 
     def _tell(self, key: str, finding: LabelFinding) -> LabelFinding:
         self._raised.findings[key] = finding

@@ -172,6 +172,18 @@ def test_an_annotator_per_label_costs_no_memory_is_counted_and_drives_out_no_bus
     assert [(one.what, one.parties) for one in found] == [(What.ANNOTATOR_DRIFTS, ("a3",))]
 
 
+def test_whoever_takes_the_place_of_one_who_was_found_takes_nothing_over() -> None:
+    watch, rng = settled(Crowd(annotators=3), 3)
+    assert len(fed(watch, Crowd(annotators=3, careless={1: 0.5}), rng, 3_000)) == 1
+    for begin in range(0, 200_000, 20_000):
+        _, answers, labels = Crowd().labels(rng, 20_000)
+        bots: list[str | None] = [f"bot {begin + i}" for i in range(20_000)]
+        assert watch.update(bots, answers, labels, range(20_000)) == []
+    assert watch.findings == []
+    assert not watch._apart.any()
+    assert watch._ever.sum(axis=0)[0].max() < 1_000
+
+
 @pytest.mark.parametrize(
     "poison",
     ["", "x" * 10_000, "\u2603", float("inf"), 10**5000, -0.0, None, True],

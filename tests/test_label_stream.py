@@ -77,6 +77,14 @@ def test_labels_that_stop_are_noticed_by_ticks_alone_once_predictions_stop_too()
     assert findings(replace(feed, kept=1.0)) == []
 
 
+def test_one_tick_after_a_silence_tells_that_labels_are_missing() -> None:
+    events = [event for event in PLAIN.events(np.random.default_rng(2)) if event[0] < START_MS + 20 * HOUR_MS]
+    watch = LabelStreamWatch(BUDGET)
+    assert fed(watch, events) == []
+    found = fed(watch, [(START_MS + 400 * HOUR_MS, Comes.TICK, None, False)])
+    assert [one.what for one in found] == [What.LABELS_STOPPED]
+
+
 def test_labels_that_come_again_end_the_finding() -> None:
     rng = np.random.default_rng(2)
     events = replace(PLAIN, hours=60).events(rng)
@@ -105,7 +113,8 @@ def test_the_learned_share_is_that_of_all_labels_though_half_are_still_to_come()
             if second + hours * 3600 <= 4 * 3600:
                 labels[age_of(hours * HOUR_MS)] += 1
     shares, known = learned_shares(predictions, labels, 4 * HOUR_MS)
-    assert shares[age_of(HOUR_MS)] == pytest.approx(0.5, rel=0.35)
+    assert shares[age_of(HOUR_MS)] == pytest.approx(0.5, rel=0.2)
+    assert shares[age_of(3 * HOUR_MS)] == pytest.approx(0.5, rel=0.4)
     assert known >= age_of(3 * HOUR_MS)
 
 

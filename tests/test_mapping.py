@@ -13,6 +13,7 @@ from benchmarks.label_hands import CLASSES, Codes, answers, named
 from driftd.labelling import mapping
 from driftd.labelling.finding import LabelFinding, What
 from driftd.labelling.mapping import MappingWatch
+from driftd.labelling.mapping_bets import MappingBets
 from driftd.labelling.mapping_claims import circles
 
 BUDGET = 1e6
@@ -156,6 +157,31 @@ def test_circles_are_pairs_first_then_what_is_left() -> None:
     assert circles(swapped, over, 1.0) == [(0, 1), (2, 3, 4)]
     over[2, 4] = 0.5
     assert circles(swapped, over, 1.0) == [(0, 1)]
+
+
+def test_a_swap_needs_both_directions() -> None:
+    bets = MappingBets(np.array([[90, 10], [10, 90], [0, 0]]), 1)
+    held = np.zeros(bets.count)
+    held[bets.pair_bets(0, 1, shared=False)] = 1.0
+    assert bets.swapped(held).max() == 0
+    held[bets.pair_bets(1, 0, shared=False)] = 2.0
+    assert bets.swapped(held).tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_label_that_takes_the_place_of_another_takes_nothing_over_in_whatever_batches() -> None:
+    """Foxes are ants; then comes so much else that is new that foxes are forgotten."""
+    rng = np.random.default_rng(3)
+    predicted, truth = answers(rng, 2_400, 0.95)
+    labels = ["fox" if code == 0 else CLASSES[code] for code in truth[:256].tolist()]
+    labels += [f"new {i}" for i in range(2_400 - 256)]
+    whole = learned(rng, 0.95)
+    parts = MappingWatch.from_json(whole.to_json())
+    found = fed(whole, predicted, labels)
+    assert [one.parties for one in found] == [("ant", "fox")]
+    in_parts = [fed(parts, predicted[i : i + 50], labels[i : i + 50]) for i in range(0, 2_400, 50)]
+    assert [one for part in in_parts for one in part] == found
+    assert whole._bets is not None
+    assert whole._bets.new(whole._stakes.held).max() < BUDGET
 
 
 def test_a_swap_that_is_undone_is_over_and_the_next_one_is_told_anew() -> None:

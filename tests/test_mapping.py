@@ -178,10 +178,14 @@ def test_a_label_that_takes_the_place_of_another_takes_nothing_over_in_whatever_
     parts = MappingWatch.from_json(whole.to_json())
     found = fed(whole, predicted, labels)
     assert [one.parties for one in found] == [("ant", "fox")]
-    in_parts = [fed(parts, predicted[i : i + 50], labels[i : i + 50]) for i in range(0, 2_400, 50)]
-    assert [one for part in in_parts for one in part] == found
-    assert whole._bets is not None
-    assert whole._bets.new(whole._stakes.held).max() < BUDGET
+    in_parts: list[LabelFinding] = []
+    for i in range(0, 2_400, 50):
+        in_parts += fed(parts, predicted[i : i + 50], labels[i : i + 50])
+        assert parts._bets is not None
+        inherited = parts._bets.new(parts._stakes.held).max() >= BUDGET
+        assert not inherited or "fox" in parts._slots.names
+    assert "fox" not in parts._slots.names
+    assert in_parts == found
 
 
 def test_a_swap_that_is_undone_is_over_and_the_next_one_is_told_anew() -> None:

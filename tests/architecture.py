@@ -16,7 +16,8 @@ PACKAGE = "driftd"
 # Folders and files that decide and measure: they get everything they know as arguments.
 # fmt: off
 PURE = (
-    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "performance", "reference",
+    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
+    "performance", "reference",
     "shard", "shard_alert", "shard_parts", "shard_view", "suggestion",
 )
 # fmt: on

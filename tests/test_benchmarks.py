@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, performance_speed, replay_speed, service_speed
+from benchmarks import labelling, memory, performance_speed, replay_speed, service_speed
 from benchmarks.detection import measure as detection
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
@@ -85,6 +85,14 @@ def test_detection_is_measured_beside_a_rule_by_windows_and_dummies() -> None:
     assert found["dummy, every 1,000", "3 sigma"]["beats_dummy"] == "no"
     (short,) = [row for row in rows if "judged_first" in row]
     assert short["false_alarms"] == 0
+
+
+def test_changes_of_labels_are_found_and_nothing_else_is() -> None:
+    rows = labelling.main(["--seeds", "1", "--stationary", "40000"])
+    changes = [row for row in rows if "found" in row]
+    assert len(changes) == len(labelling.CHANGES)
+    assert sum(row["found"] == "1/1" for row in changes) >= len(changes) - 2
+    assert [row["false"] for row in rows if "false" in row] == [0] * (len(rows) - len(changes))
 
 
 def test_the_service_is_measured_beside_what_a_user_would_write() -> None:

@@ -15,6 +15,7 @@ from driftd.config import Labels
 from driftd.engine.held import ROW_BYTES, SEGMENT_PREDICTIONS
 from driftd.engine.join import Join
 from driftd.engine.join_state import join_entries, restore_join
+from driftd.engine.label_log import CHUNK_LABELS, SPARE_LABELS
 from driftd.engine.taking import Taken
 from join_oracle import Labelled, Oracle, Predicted, Row, Step, fed, rows_of
 
@@ -268,7 +269,7 @@ def test_the_log_of_labels_stays_below_twice_what_is_in_force_however_often_they
         fed(join, [Labelled(f"{i * 7919 % 3000}", 0, f"{turn}") for i in range(3000)])
     log = join.waiting.log
     assert log.in_force_total == 3000
-    assert len(log.full) <= 2 * 3000 / 256 + 9
+    assert len(log.full) * CHUNK_LABELS <= 2 * 3000 + SPARE_LABELS
     assert restarted(stored(join), Labels()).waiting.log.in_force == log.in_force
 
 

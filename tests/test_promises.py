@@ -196,7 +196,7 @@ def test_labels_that_match_nothing_are_bounded_and_counted() -> None:
     ("damage", "complaint"),
     [
         (lambda _: b"\x80\x04foreign", "not of driftd"),
-        (lambda value: value.replace(b"driftd-state 1 ", b"driftd-state 9 "), "version 9"),
+        (lambda value: value.replace(b"driftd-state 2 ", b"driftd-state 9 "), "version 9"),
         (lambda value: value[:-1] + b" ", "checksum"),
     ],
 )

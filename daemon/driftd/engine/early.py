@@ -41,73 +41,87 @@ class EarlyLabels:
         self.of_key: dict[int, list[int]] = {}
         self.first = self.next_number = 0
         self.held_bytes = 0
-        self._changed: set[int] = set()
+        self._stored = (0, 0)
+        self._taken: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def add(self, early: EarlyLabel) -> None:
         """Let `early` wait; also where it says the same as another one: which of both is in time is not known yet."""
-        self.of_key.setdefault(early.key, []).append(self.next_number)
-        self._put(self.next_number, early)
-        self.next_number += 1
+        number = self.next_number
+        self.next_number = number + 1
+        self.labels[number] = early
+        self.held_bytes += _bytes(early)
+        numbers = self.of_key.get(early.key)
+        if numbers is None:
+            self.of_key[early.key] = [number]
+        else:
+            numbers.append(number)
 
     def take(self, key: int) -> list[EarlyLabel]:
         """The labels that wait for the prediction `key`, in their order; they wait no longer."""
         numbers = self.of_key.pop(key, None)
-        return [] if numbers is None else [self._pop(number) for number in numbers]
-
-    def oldest(self) -> EarlyLabel | None:
-        """The label that has waited longest."""
-        while self.first < self.next_number:
-            early = self.labels.get(self.first)
-            if early is not None:
-                return early
-            self.first += 1
-        return None
-
-    def drop_oldest(self) -> None:
-        """Let the label go that has waited longest; there is one."""
-        early = self.oldest()
-        assert early is not None
-        numbers = self.of_key[early.key]
-        del numbers[0]  # the oldest of all is the oldest of its key
-        if not numbers:
-            del self.of_key[early.key]
-        self._pop(self.first)
-        self.first += 1
+        if numbers is None:
+            return []
+        self._taken.update(number // ENTRY_LABELS for number in numbers)
+        taken = [self.labels.pop(number) for number in numbers]
+        self.held_bytes -= sum(map(_bytes, taken))
+        return taken
 
     def drop_before(self, oldest_ms: int) -> int:
         """Let the oldest labels go while they are of times before `oldest_ms`; how many went."""
         count = 0
-        while (early := self.oldest()) is not None and early.at_ms < oldest_ms:
-            self.drop_oldest()
-            count += 1
+        while self.labels and self._oldest().at_ms < oldest_ms:
+            count += self._drop_oldest()
         return count
 
     def drop_beyond(self, labels_max: int) -> int:
         """Let the oldest labels go while there are more than `labels_max`; how many went."""
         count = 0
         while len(self.labels) > labels_max:
-            self.drop_oldest()
-            count += 1
+            count += self._drop_oldest()
         return count
 
     def drop_beyond_bytes(self, bytes_max: int) -> int:
         """Let the oldest labels go while they take more than `bytes_max`; how many went."""
         count = 0
         while self.held_bytes > bytes_max:
-            self.drop_oldest()
-            count += 1
+            count += self._drop_oldest()
         return count
+
+    def _oldest(self) -> EarlyLabel:
+        while self.first not in self.labels:
+            self.first += 1
+        return self.labels[self.first]
+
+    def _drop_oldest(self) -> int:
+        """Let the label go that has waited longest, or step over one that found its prediction; how many went."""
+        early = self.labels.pop(self.first, None)
+        self.first += 1
+        if early is None:
+            return 0
+        self.held_bytes -= _bytes(early)
+        numbers = self.of_key[early.key]
+        if len(numbers) == 1:
+            del self.of_key[early.key]
+        else:
+            del numbers[0]  # the oldest of all is the oldest of its key
+        return 1
 
     def entries(self, whole: bool) -> dict[int, Document | None]:
         """State entries by number, None for one to delete: all, or those that have changed since last time."""
-        numbers = {number // ENTRY_LABELS for number in self.labels} if whole else self._changed
-        entries = {n: self._entry(n) for n in sorted(numbers)}
-        if not whole:
-            self._changed = set()
-        return entries
+        if whole:
+            return {n: self._entry(n) for n in sorted({number // ENTRY_LABELS for number in self.labels})}
+        first, after = self._stored
+        changed = set(self._taken)
+        if first < self.first:
+            changed |= set(range(first // ENTRY_LABELS, self.first // ENTRY_LABELS + 1))
+        if after < self.next_number:
+            changed |= set(range(after // ENTRY_LABELS, -(-self.next_number // ENTRY_LABELS)))
+        self._stored = (self.first, self.next_number)
+        self._taken.clear()
+        return {n: self._entry(n) for n in sorted(changed)}
 
     def head(self) -> Document:
         """What is known of the labels as a whole, for the state."""
@@ -127,24 +141,13 @@ class EarlyLabels:
                 strict=True,
             )
             for own, *early in rows:
-                self._put(own, EarlyLabel(*early))
-                self.of_key.setdefault(early[0], []).append(own)
+                self.next_number = own
+                self.add(EarlyLabel(*early))
         if len(self.labels) != head["count"]:
             raise ValueError(f"{len(self.labels)} labels wait for predictions, and not {head['count']}")
         self.next_number = head["next_number"]
         self.first = next(iter(self.labels), self.next_number)
-        self._changed = set()
-
-    def _put(self, number: int, early: EarlyLabel) -> None:
-        self.labels[number] = early
-        self.held_bytes += _bytes(early)
-        self._changed.add(number // ENTRY_LABELS)
-
-    def _pop(self, number: int) -> EarlyLabel:
-        early = self.labels.pop(number)
-        self.held_bytes -= _bytes(early)
-        self._changed.add(number // ENTRY_LABELS)
-        return early
+        self._stored = (self.first, self.next_number)
 
     def _entry(self, entry: int) -> Document | None:
         begin = entry * ENTRY_LABELS

@@ -1,6 +1,6 @@
 """From what was said of predictions to pairs. Rule: the rest of a pair is with its prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -42,17 +42,25 @@ def gathered(said: Sequence[Said], held: Held, sources: Sequence[Source], classe
     _, numbers_, labels, at_ms, annotators, weights, kinds, replaced, by = zip(*said, strict=True)
     numbers = np.array(numbers_, np.int64)
     rows = held.rows_of(numbers)
+    names: list[Mapping[str, str] | None] = [None] * len(said)
     segments = held.texts_of("segments", rows)
-    segment = {text: msgspec.json.decode(text) for text in set(segments) if text is not None}
+    if segments.count(None) < len(segments):
+        decoded = {text: None if text is None else msgspec.json.decode(text) for text in set(segments)}
+        names = list(map(decoded.__getitem__, segments))
+    source_codes = held.columns["sources"][rows]
+    if (source_codes == source_codes[0]).all():
+        own_sources = [sources[source_codes[0]]] * len(said)
+    else:
+        own_sources = list(map(sources.__getitem__, source_codes.tolist()))
     return Pairs(
         numbers,
         held.columns["at_ms"][rows],
-        [sources[index] for index in held.columns["sources"][rows].tolist()],
+        own_sources,
         held.columns["offsets"][rows],
         held.predictions(rows),
         classes,
-        held.scores[rows],
-        [None if text is None else segment[text] for text in segments],
+        held.scores.take(rows, axis=0),
+        names,
         labels,
         np.array(at_ms, np.int64),
         annotators,

@@ -6,7 +6,7 @@ is text is a code of `Texts`. About 75 bytes for each, and 8 for each score.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -231,10 +231,12 @@ class Held:
 
     def hold_all(self, values: Sequence[PredictionValue]) -> tuple[list[int], Sequence[float]]:
         """The kinds of `values`, and the numbers that stand for them; texts are held once more."""
-        kinds = [KINDS[type(value)] for value in values]
-        texts = self.texts.hold_all([value if type(value) is str else None for value in values])
+        kinds = kinds_of(values)
+        if kinds.count(NUMBER) == len(kinds):
+            return kinds, cast("Sequence[float]", values)
         if kinds.count(TEXT) == len(kinds):
-            return kinds, texts
+            return kinds, self.texts.hold_all(cast("Sequence[str]", values))
+        texts = self.texts.hold_all([value if type(value) is str else None for value in values])
         return kinds, [
             code if type(value) is str else float(value or 0)
             for code, value in zip(texts, values, strict=True)
@@ -242,7 +244,7 @@ class Held:
 
     def coded(self, values: Sequence[PredictionValue]) -> tuple[list[int], list[float]]:
         """The kinds of `values`, and the numbers that stand for them; texts are not counted as held."""
-        kinds = [KINDS[type(value)] for value in values]
+        kinds = kinds_of(values)
         code = self.texts.code
         numbers = [float(code(value)) if type(value) is str else float(value or 0) for value in values]
         return kinds, numbers
@@ -257,3 +259,8 @@ class Held:
         if (codes == NO_TEXT).all():
             return [None] * len(codes)
         return [None if code == NO_TEXT else texts[code] for code in codes.tolist()]
+
+
+def kinds_of(values: Sequence[PredictionValue]) -> list[int]:
+    """The kinds of `values`."""
+    return list(map(KINDS.__getitem__, map(type, values)))

@@ -20,7 +20,7 @@ from driftd.config import Labels as Settings
 from driftd.contract.record import Source
 from driftd.engine.early import EarlyLabel, EarlyLabels
 from driftd.engine.gather import Labels
-from driftd.engine.held import KINDS, NOTHING, SEGMENT_PREDICTIONS, Coming
+from driftd.engine.held import NOTHING, SEGMENT_PREDICTIONS, Coming, kinds_of
 from driftd.engine.join_counts import JoinCounts
 from driftd.engine.pairs import PredictionValue
 from driftd.engine.plain import are_plain, attach_plain, has_room_for
@@ -113,10 +113,12 @@ class Join:
         """Join labels, runs of plain ones at once; in a run no prediction is let go."""
         waiting = self.waiting
         waiting.flush()
-        known = [
-            number if number >= waiting.held.first else self._fresh.get(key, -1)
-            for key, number in zip(said.keys, said.known, strict=True)
-        ]
+        known, first = said.known, waiting.held.first
+        if min(known) < first:
+            known = [
+                number if number >= first else self._fresh.get(key, -1)
+                for key, number in zip(said.keys, known, strict=True)
+            ]
         numbers = np.array(known, np.int64)
         plain = are_plain(waiting, numbers, np.array(said.at_ms, np.int64))
         ends = [*(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(known)]
@@ -176,7 +178,7 @@ class Join:
 
     def _note_kinds(self, said: Labels) -> None:
         """Count the labels of another type than the first one's, and let the clock go on."""
-        kinds = [KINDS[type(label)] for label in said.labels]
+        kinds = kinds_of(said.labels)
         self.label_kind = self.label_kind or kinds[0]
         self.waiting.counts.labels_of_other_type += len(kinds) - kinds.count(self.label_kind)
         self.clock_ms = max(self.clock_ms, *said.at_ms)

@@ -7,7 +7,7 @@ twice what is in force, and a label is written twice on average, at most.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,18 @@ from driftd.engine.value_codec import (
 )  # fmt: skip
 
 Document = dict[str, Any]
-CHUNK_LABELS: Final = 256
-SPARE_LABELS: Final = 8 * CHUNK_LABELS
+CHUNK_LABELS: Final = 512
+"""Labels per chunk: the one that is being filled is written again with each commit, at 2 to 10 bytes for a label."""
+SPARE_LABELS: Final = 4 * CHUNK_LABELS
 """So many that are no longer in force are kept at any rate: to tidy up a short log is not worth it."""
+
+
+class Filling(NamedTuple):
+    """The labels of a chunk that is being filled, as columns."""
+
+    numbers: list[int]
+    labels: list[LabelValue]
+    annotators: list[str | None]
 
 
 class LabelLog:
@@ -37,7 +46,7 @@ class LabelLog:
         """Empty, with `latest` as the number of the first chunk."""
         self.latest = latest
         self.full: dict[int, Document] = {}
-        self.filling: list[tuple[int, LabelValue, str | None]] = []
+        self.filling = Filling([], [], [])
         self.in_force: dict[int, int] = {latest: 0}
         self.in_force_total = 0
         self.stored = (latest, 0)
@@ -46,7 +55,9 @@ class LabelLog:
     def append(self, number: int, label: LabelValue, annotator: str | None) -> int:
         """Write down that `label` is in force now for the prediction `number`; the chunk that it is in."""
         chunk = self.latest
-        self.filling.append((number, label, annotator))
+        self.filling.numbers.append(number)
+        self.filling.labels.append(label)
+        self.filling.annotators.append(annotator)
         self.in_force[chunk] += 1
         self.in_force_total += 1
         return chunk
@@ -55,7 +66,9 @@ class LabelLog:
         self, numbers: Sequence[int], labels: Sequence[LabelValue], annotators: Sequence[str | None]
     ) -> int:
         """Write down n labels, for which there is `room`; the chunk that they are in."""
-        self.filling += zip(numbers, labels, annotators, strict=True)
+        self.filling.numbers.extend(numbers)
+        self.filling.labels.extend(labels)
+        self.filling.annotators.extend(annotators)
         self.in_force[self.latest] += len(numbers)
         self.in_force_total += len(numbers)
         return self.latest
@@ -63,7 +76,7 @@ class LabelLog:
     @property
     def room(self) -> int:
         """How many labels the chunk holds yet."""
-        return CHUNK_LABELS - len(self.filling)
+        return CHUNK_LABELS - len(self.filling.numbers)
 
     def replaced(self, chunk: int, labels: int = 1) -> None:
         """So many labels of `chunk` are no longer in force."""
@@ -81,7 +94,7 @@ class LabelLog:
     @property
     def is_full(self) -> bool:
         """Whether it is time to `tidy`."""
-        return len(self.filling) >= CHUNK_LABELS
+        return len(self.filling.numbers) >= CHUNK_LABELS
 
     def tidy(self, held: Held) -> None:
         """To be called when a chunk is full: begin the next one; empty others where much is not in force any more."""
@@ -109,18 +122,18 @@ class LabelLog:
         """Chunks to write by number, None for one to delete: all, or what has changed since last time."""
         chunk, labels = (-1, 0) if whole else self.stored
         entries: dict[int, Document | None] = {n: d for n, d in self.full.items() if n >= chunk}
-        if self.filling and (chunk, labels) != (self.latest, len(self.filling)):
+        if self.filling.numbers and (chunk, labels) != (self.latest, len(self.filling.numbers)):
             entries[self.latest] = _document(self.filling)
         if not whole:
             entries |= dict.fromkeys(self.dropped)
             self.dropped.clear()
-            self.stored = (self.latest, len(self.filling))
+            self.stored = (self.latest, len(self.filling.numbers))
         return entries
 
     @property
     def chunks(self) -> int:
         """How many entries the log takes."""
-        return len(self.full) + bool(self.filling)
+        return len(self.full) + bool(self.filling.numbers)
 
     def _close(self) -> None:
         if not self.is_full:
@@ -128,7 +141,7 @@ class LabelLog:
         chunk, self.latest = self.latest, self.latest + 1
         self.in_force[self.latest] = 0
         self.full[chunk] = _document(self.filling)
-        self.filling = []
+        self.filling = Filling([], [], [])
         if not self.in_force[chunk]:
             self._drop(chunk)
 
@@ -145,12 +158,11 @@ def begun_anew(log: LabelLog) -> LabelLog:
     return new
 
 
-def _document(labels: list[tuple[int, LabelValue, str | None]]) -> Document:
-    numbers, values, annotators = zip(*labels, strict=True)
+def _document(filling: Filling) -> Document:
     return {
-        "numbers": rising_to_json(numbers),
-        "labels": values_to_json(values),
-        "annotators": texts_to_json(annotators),
+        "numbers": rising_to_json(filling.numbers),
+        "labels": values_to_json(filling.labels),
+        "annotators": texts_to_json(filling.annotators),
     }
 
 
@@ -163,7 +175,7 @@ def restored_log(documents: dict[int, Document], latest: int, held: Held) -> Lab
         labels = values_from_json(document["labels"])
         annotators = texts_from_json(document["annotators"], len(numbers))
         if chunk == latest:
-            log.filling = list(zip(numbers.tolist(), labels, annotators, strict=True))
+            log.filling = Filling(numbers.tolist(), labels, annotators)
         else:
             log.full[chunk] = document
         there = np.flatnonzero(numbers >= held.first)
@@ -179,5 +191,5 @@ def restored_log(documents: dict[int, Document], latest: int, held: Held) -> Lab
         zip(chunks.tolist(), counts.tolist(), strict=True)
     )
     log.in_force_total = int(counts.sum())
-    log.stored = (log.latest, len(log.filling))
+    log.stored = (log.latest, len(log.filling.numbers))
     return log

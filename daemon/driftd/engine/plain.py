@@ -37,7 +37,7 @@ def are_plain(waiting: Waiting, numbers: NDArray[np.int64], at_ms: NDArray[np.in
 
 def has_room_for(waiting: Waiting, texts: Iterable[object]) -> bool:
     """Whether nothing has to be let go, whichever of `texts` are held from now on."""
-    new = {text for text in texts if type(text) is str} - waiting.held.texts.codes.keys()
+    new = {text for text in set(texts) if type(text) is str} - waiting.held.texts.codes.keys()
     return waiting.waiting_bytes + sum(map(text_bytes, new)) <= waiting.settings.waiting_predictions_bytes_max
 
 
@@ -53,19 +53,24 @@ def attach_plain(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> 
     waiting.counts.labels_without_weight += said.weights.count(0.0)
     both = list(zip(*said.of(numbers.tolist()), repeat(FIRST), repeat(None), repeat(None), strict=False))
     waiting.said += both
-    views, is_releasing, reorder_max = (
-        held.views.label_kinds,
-        waiting.is_releasing,
-        waiting.settings.reorder_max,
-    )
+    label_kinds, oldest_open = held.views.label_kinds, waiting.oldest_open
+    # there is something to release only where the oldest one got its label, or where too many wait
+    is_releasing = waiting.is_releasing
+    room = waiting.settings.reorder_max if is_releasing else waiting.next_number
     for row, kind, one in zip(rows.tolist(), kinds, both, strict=True):
         number = one[1]
-        views[row] = kind
+        label_kinds[row] = kind
+        if number == oldest_open:
+            oldest_open = waiting.advance()
+            if is_releasing and not ready:
+                waiting.let_pass(one, one[0], one[3])
+                continue
+            may_release = is_releasing
+        else:
+            may_release = len(ready) >= room
         heappush(ready, number)
         said_of[number] = one
-        if number == waiting.oldest_open:
-            waiting.advance()
-        if is_releasing and (ready[0] < waiting.oldest_open or len(ready) > reorder_max):
+        if may_release:
             waiting.release(one[0], one[3])
     if waiting.log.is_full:
         waiting.log.tidy(held)

@@ -49,7 +49,7 @@ class Texts:
             if text is not None:
                 codes[text] = code = self.code(text)
                 self._uses[code] += uses
-        return [codes[text] for text in texts]
+        return list(map(codes.__getitem__, texts))
 
     def release(self, code: int, uses: int = 1) -> None:
         """The text of `code` is held `uses` times less."""

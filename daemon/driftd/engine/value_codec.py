@@ -12,13 +12,17 @@ from driftd.reference.arrays import array_to_json, floats_from_json, integers_fr
 
 def values_to_json(values: Sequence[PredictionValue]) -> dict[str, object]:
     """Values of any kind, None among them: all numbers, or as levels and codes."""
-    if values and all(type(value) is float for value in values):
+    if values and set(map(type, values)) == {float}:
         return {"numbers": array_to_json(np.array(values, np.float64))}
+    types = set(map(type, values))
     # 1.0 and true are equal, and not the same value
-    levels = dict.fromkeys((type(value), value) for value in values)
-    code_of_level = {level: code for code, level in enumerate(levels)}
-    codes = [code_of_level[type(value), value] for value in values]
-    return {"levels": [value for _, value in levels], "codes": array_to_json(np.array(codes, np.int64))}
+    named: Sequence[Any] = (
+        values if types <= {str, type(None)} else list(zip(map(type, values), values, strict=True))
+    )
+    code_of_level = {level: code for code, level in enumerate(dict.fromkeys(named))}
+    codes = list(map(code_of_level.__getitem__, named))
+    levels = [level if named is values else level[1] for level in code_of_level]
+    return {"levels": levels, "codes": array_to_json(np.array(codes, np.int64))}
 
 
 def values_from_json(document: Mapping[str, Any]) -> list[Any]:
@@ -31,7 +35,7 @@ def values_from_json(document: Mapping[str, Any]) -> list[Any]:
 
 def texts_to_json(texts: Sequence[str | None]) -> dict[str, object] | None:
     """Texts, some of which there are not; None where there is none at all, which is the usual."""
-    return values_to_json(texts) if any(text is not None for text in texts) else None
+    return None if texts.count(None) == len(texts) else values_to_json(texts)
 
 
 def texts_from_json(document: Mapping[str, Any] | None, count: int) -> list[str | None]:

@@ -140,10 +140,14 @@ class Waiting:
             self.overdue = []
         ready, reorder_max = self.ready, self.settings.reorder_max
         while ready and (ready[0] < self.oldest_open or len(ready) > reorder_max):
-            said = self._next_ready()
-            if said[5] > 0:  # a label without weight counts for nothing
-                self._due_said.append(said)
-                self.released.append((position, at_ms))
+            self.let_pass(self.said_of.pop(heappop(ready)), position, at_ms)
+
+    def let_pass(self, said: Said, position: int, at_ms: int) -> None:
+        """A first pair has its turn, by the event at `position`, of the time `at_ms`."""
+        self._count_turn(said[1])
+        if said[5] > 0:  # a label without weight counts for nothing
+            self._due_said.append(said)
+            self.released.append((position, at_ms))
 
     def end(self) -> tuple[Pairs, list[int], Pairs]:
         """The pairs since `begin` in the order of their labels, the positions of these, and those released."""
@@ -219,7 +223,8 @@ class Waiting:
         self.gather()
         end, overdue = self._first_end, []
         while self.ready and self.ready[0] < end:
-            overdue.append(self._next_ready())
+            overdue.append(self.said_of.pop(heappop(self.ready)))
+            self._count_turn(overdue[-1][1])
         if weighed := [said for said in overdue if said[5] > 0]:
             self.overdue.append(self._gathered(weighed))
         predictions = end - self.held.first
@@ -230,13 +235,11 @@ class Waiting:
         if self.oldest_open < end:
             self.advance()
 
-    def _next_ready(self) -> Said:
-        number = heappop(self.ready)
+    def _count_turn(self, number: int) -> None:
         if number < self.last_released:
             self.counts.out_of_order += 1
         else:
             self.last_released = number
-        return self.said_of.pop(number)
 
     @property
     def _first_end(self) -> int:
@@ -244,13 +247,14 @@ class Waiting:
         end = (self.held.first // SEGMENT_PREDICTIONS + 1) * SEGMENT_PREDICTIONS
         return min(end, self.next_number)
 
-    def advance(self) -> None:
+    def advance(self) -> int:
         """Move `oldest_open` to the oldest prediction that is still without a label."""
         kinds, mask = self.held.views.label_kinds, self.held.mask
         number, end = max(self.oldest_open, self.held.first), self.next_number
         while number < end and kinds[number & mask] != NOTHING:
             number += 1
         self.oldest_open = number
+        return number
 
     def _note_dropped(self, end: int) -> None:
         """Predictions up to before number `end` go: their segments are to be deleted from the state."""

@@ -95,6 +95,8 @@ class Oracle:
     early: list[Labelled] = field(default_factory=list)
     waiting: dict[int, Labelled] = field(default_factory=dict)
     overdue: list[tuple[int, Any]] = field(default_factory=list)
+    deciders: list[int] = field(default_factory=list)
+    steps: int = 0
     next_number: int = 0
     clock_ms: int = 0
     last: int = -1
@@ -109,6 +111,8 @@ class Oracle:
             self.early.append(step)
             self._bound_early()
         self._release()
+        self.deciders += [self.steps] * (len(self.released) - len(self.deciders))
+        self.steps += 1
 
     def _predict(self, step: Predicted) -> None:
         if step.name in self.kept:

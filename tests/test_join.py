@@ -42,8 +42,10 @@ CUTS = st.lists(st.integers(0, 1500), max_size=6)
 WITHOUT_ORACLE = ("labels_of_other_type", "predictions_unlabelled_evicted_by_version")
 
 
-def same(join: Join, oracle: Oracle, taken: Sequence[Taken]) -> None:
-    """Assert that the join made of a stream what the oracle did."""
+def same(join: Join, oracle: Oracle, taken: Sequence[Taken], begins: Sequence[int] = (0,)) -> None:
+    """Assert that the join made of a stream, in batches with those `begins`, what the oracle did."""
+    deciders = [at + begin for begin, part in zip(begins, taken, strict=True) for at in part.deciders]
+    assert deciders == oracle.deciders
     assert [row for part in taken for row in rows_of(part)] == oracle.pairs
     released = [(pair.number, pair.label) for part in taken for pair in part.pairs]
     assert released == oracle.released
@@ -154,11 +156,14 @@ def test_what_leaves_is_counted_by_reason_and_nobody_sees_batches_and_restarts(
                 kept[key] = msgspec.json.encode(document)
         assert kept == stored(join)
         counts.update(asdict(join.take_counts()))
+        sizes = (join.waiting.waiting_bytes, join.early.held_bytes)
         join = restarted(kept, limits)
         assert stored(join) == kept
+        assert (join.waiting.waiting_bytes, join.early.held_bytes) == sizes
     for name, count in counts.items():
         join.waiting.counts.add(name, count)
-    same(join, oracle_of(steps, limits), taken)
+    lengths = [len(part) for part in cut(steps, cuts)]
+    same(join, oracle_of(steps, limits), taken, [sum(lengths[:i]) for i in range(len(lengths))])
     whole = Join(limits)
     fed(whole, steps)
     assert stored(whole) == kept
@@ -271,6 +276,43 @@ def test_the_log_of_labels_stays_below_twice_what_is_in_force_however_often_they
     assert log.in_force_total == 3000
     assert len(log.full) * CHUNK_LABELS <= 2 * 3000 + SPARE_LABELS
     assert restarted(stored(join), Labels()).waiting.log.in_force == log.in_force
+
+
+def test_a_label_that_stays_in_force_is_moved_out_of_a_chunk_whose_others_were_corrected() -> None:
+    join = Join(Labels())
+    fed(join, [Predicted(f"{i}", 0) for i in range(1000)])
+    for i in range(1000):  # one that stays, and many for the same prediction
+        fed(join, [Labelled(f"{i}", 0, "stays"), *(Labelled("0", 0, f"{i} {j}") for j in range(20))])
+    log = join.waiting.log
+    assert len(log.full) * CHUNK_LABELS <= 2 * 1000 + SPARE_LABELS + CHUNK_LABELS
+    again = restarted(stored(join), Labels())
+    assert again.waiting.log.in_force == log.in_force
+    taken = fed(again, [Labelled(f"{i}", 0, "stays") for i in range(1, 1000)])
+    assert (len(taken.joined), again.take_counts().labels_repeated) == (0, 999)
+
+
+def test_the_label_of_the_oldest_prediction_lets_those_go_that_waited_for_it() -> None:
+    order = [*range(1, 12), 0, *range(12, 20)]
+    steps: list[Step] = [Predicted(f"{i}", 0) for i in range(20)]
+    steps += [Labelled(f"{i}", 0) for i in order]
+    join = Join(Labels())
+    taken = fed(join, steps)
+    assert taken.deciders == [31] * 12 + list(range(32, 40))
+    same(join, oracle_of(steps, Labels()), [taken])
+
+
+def test_of_several_labels_for_one_prediction_the_oldest_is_let_go_first() -> None:
+    join = Join(Labels(waiting_labels_max=1))
+    taken = fed(join, [Labelled("a", 0, "yes"), Labelled("a", 0, "no"), Predicted("a", 0)])
+    assert [pair.label for pair in taken.joined] == ["no"]
+
+
+def test_ids_are_found_however_many_came_before() -> None:
+    join = Join(Labels(waiting_predictions_max=300))
+    for begin in range(0, 20_000, 200):
+        fed(join, [Predicted(f"{i}", 0) for i in range(begin, begin + 200)])
+        fed(join, [Labelled(f"{i}", 0) for i in range(begin, begin + 200)])
+    assert join.take_counts().labels_joined == 20_000
 
 
 def test_a_new_version_lets_predictions_go_and_keeps_early_labels() -> None:

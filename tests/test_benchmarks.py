@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import labelling, memory, performance_speed, replay_speed, service_speed
+from benchmarks import join_speed, labelling, memory, performance_speed, replay_speed, service_speed
 from benchmarks.detection import measure as detection
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
@@ -56,6 +56,22 @@ def test_memory_is_sampled_on_the_way() -> None:
     rows = memory.main(["--events", "20000", "--models", "2"])
     assert [row["events"] for row in rows] == [10_000, 20_000]
     assert all(isinstance(row["rss_mb"], float) and row["rss_mb"] > 10 for row in rows)
+
+
+def test_the_join_is_measured_with_its_memory_and_the_state_it_writes() -> None:
+    rows = {row["what"]: row for row in join_speed.main(["--predictions", "20000", "--labels", "2000"])}
+    assert [rows[what]["joined"] for what in ("labels in order", "labels scattered", "corrections scattered")] == [
+        2000, 2000, 2000,
+    ]  # fmt: skip
+    assert [rows[what]["joined"] for what in ("predictions", "labels repeated", "labels of nothing")] == [
+        0,
+        0,
+        0,
+    ]
+    written = rows["labels scattered"]["state_bytes"]
+    assert isinstance(written, float)
+    assert 0 < written < 100
+    assert rows["restored"]["state_bytes"] == pytest.approx(rows["predictions"]["state_bytes"], rel=0.2)
 
 
 def test_growth_is_read_off_the_second_half() -> None:

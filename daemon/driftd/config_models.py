@@ -185,13 +185,23 @@ class Labels(Table):
         "How long a prediction waits for its label, in event time.",
     )
     waiting_predictions_max: int = whole(
-        5_000,
+        1_000_000,
         1,
         10_000_000,
         "predictions",
-        "Predictions that wait for a label; each takes about 120 bytes of memory and 15 of the stored state.",
+        "Predictions that wait for a label; each takes about 100 bytes of memory and 30 of the stored state.",
+    )
+    waiting_predictions_bytes_max: int = whole(
+        256 * 1024 * 1024,
+        1,
+        2**40,
+        "bytes",
+        "Memory of predictions that wait for a label, and of what labels said of them: long texts need more.",
     )
     waiting_labels_max: int = whole(10_000, 0, 10_000_000, "labels", "Labels that wait for their prediction.")
+    waiting_labels_bytes_max: int = whole(
+        16 * 1024 * 1024, 0, 2**40, "bytes", "Memory of labels that wait for their prediction."
+    )
     reorder_max: int = whole(
         64,
         0,

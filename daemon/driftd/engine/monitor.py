@@ -19,15 +19,17 @@ from driftd.decode.batch import (
     PredictionRow,
     columns_from_rows,
 )  # fmt: skip
-from driftd.decode.schema import Schema, SignalType
+from driftd.decode.schema import Schema
 from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
-from driftd.engine.join import Join, JoinCounts, Pair
+from driftd.engine.join import Join
+from driftd.engine.join_counts import JoinCounts
 from driftd.engine.kinds import Kind
 from driftd.engine.learner import Learner
-from driftd.engine.learning import Task, learn_task, task_of
+from driftd.engine.learning import Task, learn_task, score_classes, score_rows, task_of
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
+from driftd.engine.pairs import joined_pairs, no_pairs
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
@@ -39,7 +41,7 @@ from driftd.reference.profile import Profile
 VERSIONS_MAX = 100
 """So many past versions are remembered, so that their late events do not bring them back."""
 
-NOTHING = Arrivals([], [], [], [], [], [])
+NOTHING = Arrivals([], [], [], [], [], None, [])
 
 Positioned: TypeAlias = tuple[int, OutputEvent]
 """An output and the index, in the batch, of the record that decided it."""
@@ -75,7 +77,7 @@ class Monitor:
         self.learner = Learner(self.settings.features, self.limits)
         self.schema: Schema | None = None
         self.task: Task | None = None
-        self.pairs: list[Pair] = []
+        self.pairs = no_pairs()
         self.inputs = self._stream(StreamName.INPUTS)
         self.outcomes = self._stream(StreamName.OUTCOMES)
         self.join.restart()
@@ -85,7 +87,7 @@ class Monitor:
         if profile is not None and profile.version in (None, self.version):
             self.schema = profile.schema
             self.task = task_of(profile.schema, self.settings.labels.task)
-            self.join.classes = self._score_classes()
+            self.join.waiting.score(score_classes(self.schema))
             self.inputs.watch(profile)
 
     def _stream(self, name: StreamName) -> Stream:
@@ -183,14 +185,16 @@ class Monitor:
         """Feed what the join keeps to both streams; evaluations with the positions of the deciding records."""
         predictions, labels = table.predictions, table.labels
         if isinstance(predictions, PredictionColumns):
-            return self._feed(arrivals_of_columns(predictions, self.score_rows), predictions, labels, records)
+            return self._feed(
+                arrivals_of_columns(predictions, score_rows(self.schema)), predictions, labels, records
+            )
         if predictions is None or self.schema is not None:
             columns = (
                 None
                 if predictions is None or self.schema is None
                 else columns_from_rows(predictions, self.schema)
             )
-            arrivals = NOTHING if columns is None else arrivals_of_columns(columns, self.score_rows)
+            arrivals = NOTHING if columns is None else arrivals_of_columns(columns, score_rows(self.schema))
             return self._feed(arrivals, columns, labels, records)
         # still learning: up to the event that completes it, and then the rest as columns
         arrivals = arrivals_of_rows(predictions)
@@ -235,7 +239,7 @@ class Monitor:
     ) -> Taken:
         taken = take(self.join, arrivals, labels, records, self.past_versions.__contains__, stop)
         self.repeated += taken.repeated
-        counts, self.join.counts = self.join.counts, JoinCounts()
+        counts = self.join.take_counts()
         for name in JoinCounts.__dataclass_fields__:
             self.count(name, getattr(counts, name))
         self.count("predictions", len(taken.kept))
@@ -252,7 +256,7 @@ class Monitor:
         self.schema, columns, learned = learner.learn()
         self.count("features_ignored", learner.ignored)
         self.task = learn_task(learned, self.settings.labels.task)
-        self.join.classes = self._score_classes()
+        self.join.waiting.score(score_classes(self.schema))
         watched = Columns(columns.numbers, columns.categories)
         learned_from = PlaceList(learner.places)
         self.inputs.start(start(self.schema, watched), learned_from)
@@ -261,20 +265,19 @@ class Monitor:
 
     def _outcomes(self, taken: Taken, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
         """Feed the joined pairs to the outcomes; the place of an evaluation is that of the deciding record."""
-        if self.task is None or not taken.pairs:
+        if self.task is None or not len(taken.pairs):
             return []
         earlier = len(self.pairs)
-        pairs, self.pairs = [*self.pairs, *taken.pairs], []
+        pairs, self.pairs = joined_pairs([self.pairs, taken.pairs]), no_pairs()
         if self.outcomes.profile is None and self.outcomes.builder is None:
             if len(pairs) < self.outcome_learn_events:
                 self.pairs = pairs
                 return []
-            begin = pairs[: self.outcome_learn_events]
+            begin = pairs.slice(0, self.outcome_learn_events)
             cut = start(SCHEMAS[self.task], columns_of(begin, self.task))
-            self.outcomes.start(cut, PlaceList([pair.place for pair in begin]))
-        places = PlaceList([pair.place for pair in pairs])
+            self.outcomes.start(cut, begin.places)
         told: list[tuple[int, Evaluation]] = []
-        for evaluation in self.outcomes.add(columns_of(pairs, self.task), places):
+        for evaluation in self.outcomes.add(columns_of(pairs, self.task), pairs.places):
             # pairs that waited for the first bins to be fixed are part of the reference, so they decide nothing
             decider = evaluation.index - earlier
             record = records[taken.deciders[decider]]
@@ -286,15 +289,3 @@ class Monitor:
     def outcome_learn_events(self) -> int:
         """How many joined pairs fix the bins of error and loss: a quarter of their reference."""
         return max(self.settings.labels.reference_events // 4, 1)
-
-    @property
-    def score_rows(self) -> list[int]:
-        """Rows of the scores among the numbers."""
-        names = (
-            [s.name for s in self.schema.signals if s.type is not SignalType.CATEGORY] if self.schema else []
-        )
-        return [row for row, name in enumerate(names) if name.startswith("scores.")]
-
-    def _score_classes(self) -> tuple[str, ...]:
-        signals = self.schema.signals if self.schema else ()
-        return tuple(s.name.removeprefix("scores.") for s in signals if s.name.startswith("scores."))

@@ -2,8 +2,7 @@
 
 `head` (version, incidents, requests, counters), `reference.<stream>` (a profile: changes when it is renewed),
 `stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted),
-`join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
-events, while they are gathered).
+what the join holds (see `join_state`), and `events.<n>` (first events, while they are gathered).
 """
 
 from collections.abc import Mapping
@@ -13,21 +12,16 @@ from typing import Any
 from driftd.engine.codec import (
     counter_to_json,
     fill_counter,
-    fill_join,
     incident_from_json,
     incident_to_json,
-    join_to_json,
-    pairs_from_json,
-    pairs_to_json,
     panes_from_json,
     panes_to_json,
     place_from_json,
     place_to_json,
     request_from_json,
     request_to_json,
-    segment_from_json,
-    segment_to_json,
 )  # fmt: skip
+from driftd.engine.join_state import join_entries, pairs_from_json, pairs_to_json, restore_join
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
@@ -61,7 +55,7 @@ class Memory:
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
     """The parts of `monitor`, None for one to delete: all of them, or those that may have changed since last time."""
-    entries: dict[str, Document | None] = {"head": _head(monitor), "join": join_to_json(monitor.join)}
+    entries: dict[str, Document | None] = {"head": _head(monitor)}
     for stream in (monitor.inputs, monitor.outcomes):
         entries[f"stream.{stream.name.value}"] = _stream(stream)
         stored = StoredHistory() if whole else memory.histories.get(stream.name, StoredHistory())
@@ -77,13 +71,7 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
             if not whole:
                 memory.references[key] = stream.profile
     entries |= _learning(monitor, memory, whole)
-    for segment in monitor.join.segments:
-        if whole or segment.first in monitor.join.dirty:
-            entries[f"held.{segment.first}"] = segment_to_json(segment)
-    if not whole:
-        entries |= {f"held.{first}": None for first in monitor.join.dropped}
-        monitor.join.dropped.clear()
-        monitor.join.dirty.clear()
+    entries |= join_entries(monitor.join, whole)
     return entries
 
 
@@ -127,8 +115,7 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.retraining.last_requested_ms = retraining["last_requested_ms"]
     monitor.retraining.attempts = retraining["attempts"]
     monitor.retraining.asked = dict.fromkeys(retraining["asked"])
-    segments = [segment_from_json(parts[f"held.{first}"]) for first in parts["join"]["segments"]]
-    fill_join(monitor.join, parts["join"], segments)
+    restore_join(monitor.join, parts)
     for stream in (monitor.inputs, monitor.outcomes):
         _fill_stream(stream, parts)
         memory.histories[stream.name] = stored_history(stream)

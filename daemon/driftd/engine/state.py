@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 MAGIC: Final = b"driftd-state"
-VERSION: Final = 1
+VERSION: Final = 2
 ENGINE_KEY: Final = "engine"
 MODEL_PREFIX: Final = "model/"
 

@@ -12,8 +12,9 @@ class ModelStatus:
     """One model. `phase` is learning, reference (is being counted) or watching.
 
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
-    until all can be judged. `unstable` are signals that changed while the reference was counted, and when, in
-    milliseconds. `over_budget` are detectors whose share of the budget no calibration could reach, as "adwin on error".
+    until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that changed
+    while the reference was counted, and when, in milliseconds. `over_budget` are detectors whose share of the budget no
+    calibration could reach, as "adwin on error".
     """
 
     name: str
@@ -23,6 +24,8 @@ class ModelStatus:
     predictions: int
     labels_joined: int
     waiting_predictions: int
+    waiting_labels: int
+    waiting_bytes: int
     open_incidents: tuple[str, ...]
     request: str | None
     unjudged: tuple[str, ...]
@@ -70,7 +73,9 @@ def model_status(monitor: Monitor) -> ModelStatus:
         max(missing, 0),
         monitor.counters.get("predictions", 0),
         monitor.counters.get("labels_joined", 0),
-        monitor.join.waiting_predictions,
+        len(monitor.join.waiting),
+        len(monitor.join.early),
+        monitor.join.waiting.waiting_bytes + monitor.join.early.held_bytes,
         tuple(incident.kind.value for incident in monitor.incidents.open_incidents()),
         None if request is None else request.phase.value,
         tuple(unjudged),

@@ -22,9 +22,19 @@ MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "predictions": "Predictions watched.",
     "labels": "Labels read.",
     "labels_joined": "Labels that found their prediction.",
-    "labels_repeated": "Labels for a prediction that had one already.",
-    "early_labels_evicted": "Labels dropped that waited for a prediction (labels.waiting_labels_max, join_window_ms).",
-    "predictions_unlabelled_evicted": "Predictions that were waited for no longer (labels.waiting_predictions_max).",
+    "labels_corrected": "Labels that replaced another one of their prediction.",
+    "labels_agreed": "Labels that said the same as another annotator's.",
+    "labels_repeated": "Labels that said again what was said, of the same annotator.",
+    "labels_too_late": "Labels of a time too long after their prediction (labels.join_window_ms): not joined.",
+    "labels_without_weight": "Labels of weight 0: joined, and counted for nothing.",
+    "labels_of_other_type": "Labels of another type (text, number, boolean) than the first one's.",
+    "early_labels_evicted_by_count": "Labels that waited for no prediction any longer (labels.waiting_labels_max).",
+    "early_labels_evicted_by_bytes": "Labels that waited no longer (labels.waiting_labels_bytes_max).",
+    "early_labels_evicted_by_window": "Labels that waited no longer (labels.join_window_ms).",
+    "predictions_unlabelled_evicted_by_count": "Predictions waited for no longer (labels.waiting_predictions_max).",
+    "predictions_unlabelled_evicted_by_bytes": "Predictions waited for no longer (waiting_predictions_bytes_max).",
+    "predictions_unlabelled_evicted_by_window": "Predictions waited for no longer (labels.join_window_ms).",
+    "predictions_unlabelled_evicted_by_version": "Predictions waited for no longer: of a version that is over.",
     "predictions_repeated": "Predictions whose id came before.",
     "predictions_of_past_versions": "Predictions of a version that was replaced: counted, not watched.",
     "out_of_order": "Labelled predictions whose turn had passed (labels.reorder_max).",
@@ -127,6 +137,10 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     )
     waiting = [((one.name,), one.waiting_predictions) for one in models]
     yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)
+    early = [((one.name,), one.waiting_labels) for one in models]
+    yield gauge("model_waiting_labels", "Labels that wait for their prediction.", ["model"], early)
+    sizes = [((one.name,), one.waiting_bytes) for one in models]
+    yield gauge("model_waiting_bytes", "Memory that both take, about.", ["model"], sizes)
     kinds = [
         ((one.name, kind), one.open_incidents.count(kind))
         for one in models

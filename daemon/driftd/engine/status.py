@@ -12,9 +12,9 @@ class ModelStatus:
     """One model. `phase` is learning, reference (is being counted) or watching.
 
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
-    until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that changed
-    while the reference was counted, and when, in milliseconds. `over_budget` are detectors whose share of the budget no
-    calibration could reach, as "adwin on error".
+    until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that
+    changed while the reference was counted, and when, in milliseconds. `over_budget` are detectors whose share of the
+    budget no calibration could reach, as "adwin on error".
     """
 
     name: str

@@ -69,7 +69,7 @@ class Stakes:
     def onset(self, bets: NDArray[np.int64]) -> tuple[int, int]:
         """Number and time of the label since which the strongest of `bets` has been winning."""
         lead = int(bets[self.excursions[bets].argmax()])
-        place = self.onsets.place(0, lead)
+        (place,) = self.onsets.places(np.array([0]), np.array([lead]))
         return place.offset, place.at_ms
 
     def clear(self, bets: NDArray[np.int64] | slice) -> None:

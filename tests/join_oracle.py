@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 
 from driftd.config import Labels
@@ -13,6 +14,7 @@ from driftd.decode.columns import LabelColumns
 from driftd.engine.early import LABEL_BYTES
 from driftd.engine.held import ROW_BYTES, SEGMENT_PREDICTIONS
 from driftd.engine.join import Join
+from driftd.engine.join_state import join_entries, restore_join
 from driftd.engine.taking import Arrivals, Taken, segment_texts, take
 from driftd.engine.texts import text_bytes
 
@@ -63,6 +65,18 @@ def fed(join: Join, steps: Sequence[Step], stop: int | None = None) -> Taken:
         [step.weight for _, step in labelled],
     )
     return take(join, arrivals, columns, records, lambda _: False, stop)
+
+
+def stored(join: Join) -> dict[str, bytes]:
+    """All state entries of the join, as bytes."""
+    return {key: msgspec.json.encode(document) for key, document in join_entries(join, whole=True).items()}
+
+
+def restarted(entries: dict[str, bytes], limits: Labels) -> Join:
+    """A join that goes on from state entries."""
+    join = Join(limits)
+    restore_join(join, {key: msgspec.json.decode(value) for key, value in entries.items()})
+    return join
 
 
 def rows_of(taken: Taken) -> list[Row]:

@@ -9,6 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header $(UPGRADE) pyproject.toml
 KILLS := 1000
+DATA := ../shared/data
 
 # The first of these that runs, is new enough and can make virtual environments; `make PYTHON=...` names one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14 python)
@@ -16,7 +17,7 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker lint format bench kills soak schemas lock dist clean
+.PHONY: help run install test tools broker lint format bench detection kills soak schemas lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -41,11 +42,15 @@ format: tools ## let ruff mend and lay out the code
 	$(BIN)/ruff format $(SOURCES)
 
 bench: tools broker ## speed and memory, as tables (some ten minutes)
+	$(BIN)/python -m benchmarks.detector_speed
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.performance_speed
 	$(BIN)/python -m benchmarks.join_speed
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
+
+detection: tools ## false alarms and delay of all detectors, DATA=../shared/data; writes docs/detection-benchmark.* (a quarter of an hour)
+	$(BIN)/python -m benchmarks.detection --data $(DATA) --write docs
 
 kills: tools broker ## the test that kills the daemon at random moments, KILLS=1000 times (hours)
 	DRIFTD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/test_kills.py --timeout=0

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import join_speed, labelling, memory, performance_speed, replay_speed, service_speed
+from benchmarks import (
+    detector_speed,
+    join_speed,
+    labelling,
+    memory,
+    performance_speed,
+    replay_speed,
+    service_speed,
+)
 from benchmarks.detection import measure as detection
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
@@ -109,6 +117,17 @@ def test_changes_of_labels_are_found_and_nothing_else_is() -> None:
     assert len(changes) == len(labelling.CHANGES)
     assert sum(row["found"] == "1/1" for row in changes) >= len(changes) - 2
     assert [row["false"] for row in rows if "false" in row] == [0] * (len(rows) - len(changes))
+
+
+def test_a_value_is_timed_part_by_part_and_a_model_of_fifty_signals_is_small() -> None:
+    rows = detector_speed.main(["--events", "16000", "--repeats", "1"])
+    assert [(row["signals"], row["batch"]) for row in rows] == list(detector_speed.SHAPES)
+    fifty = rows[-1]
+    assert isinstance(fifty["state_kb"], float)
+    assert isinstance(fifty["reference_kb"], float)
+    # 64 kB per model of 50 signals, 1.5 kB per signal
+    assert fifty["state_kb"] + fifty["reference_kb"] < 64
+    assert fifty["state_kb"] < 50 * 1.5
 
 
 def test_the_service_is_measured_beside_what_a_user_would_write() -> None:

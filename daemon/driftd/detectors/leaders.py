@@ -53,8 +53,8 @@ def leaders(
     of_groups = weighed.stakes @ GROUP_OF_BET.T.astype(np.float32)
     chosen = leading(weighed)
     groups = of_groups[chosen].argmax(axis=1)
-    for special in (Group.OUTSIDE, Group.INVALID):
-        # values beyond the range are no mere shift, and values of another type are not even that
+    for special in (Group.MISSING, Group.OUTSIDE, Group.INVALID):
+        # values that are missing or beyond the range are no mere shift, and those of another type are not even that
         groups[of_groups[chosen, special] >= weighed.share * weighed.limit] = special
     allowed = GROUP_OF_BET[groups] & (bets.weights[chosen] > 0)
     lead = np.where(allowed, weighed.excursions[chosen], -np.inf).argmax(axis=1)

@@ -120,21 +120,40 @@ def _estimated(inputs: Watched) -> Harm | None:
     before = profile.coarse_counts[s, : COARSE.values].astype(np.float64)
     if not before.sum() or not inputs.window:
         return Harm(Verdict.PENDING, Basis.SCORES)
-    after = merged(inputs.window).counts[s, : COARSE.values].astype(np.float64)
+    whole = merged(inputs.window)
+    after = whole.counts[s, : COARSE.values].astype(np.float64)
     risk_before = float(before @ risks / before.sum())
     spread = float(before @ (risks - risk_before) ** 2 / before.sum()) ** 0.5
-    events = int(after.sum())
+    outside = int(whole.counts[s, COARSE.below : COARSE.above + 1].sum())
+    events = int(after.sum()) + outside
     noise = float(profile.inflation[s]) * (1 / max(events, 1) + 1 / float(before.sum()))
-    risk_after = float(after @ risks / max(events, 1))
+    risk_after = float(after @ risks + outside * _risk_outside(profile, s, whole)) / max(events, 1)
     return _judged(Basis.SCORES, risk_before, risk_after, spread * noise**0.5, events)
 
 
 def _risk_of_bins(profile: Profile, signal: int) -> NDArray[np.float64]:
     """1 - max(p, 1 - p) in the middle of each coarse bin of a score, (16,)."""
-    edges = np.clip(profile.coarse_edges[signal], 0.0, 1.0)
-    middles = (np.concatenate([[0.0], edges]) + np.concatenate([edges, [1.0]])) / 2
+    middles = _middles(profile, signal)
     risks: NDArray[np.float64] = np.minimum(middles, 1 - middles)
     return risks
+
+
+def _middles(profile: Profile, signal: int) -> NDArray[np.float64]:
+    """The middle of each coarse bin of a score, (16,)."""
+    edges = np.clip(profile.coarse_edges[signal], 0.0, 1.0)
+    middles: NDArray[np.float64] = (np.concatenate([[0.0], edges]) + np.concatenate([edges, [1.0]])) / 2
+    return middles
+
+
+def _risk_outside(profile: Profile, signal: int, pane: Pane) -> float:
+    """1 - max(p, 1 - p) of the scores out of the reference's range: of their mean, which the pane's sum tells."""
+    outside = int(pane.counts[signal, COARSE.below : COARSE.above + 1].sum())
+    inside = pane.counts[signal, : COARSE.values].astype(np.float64)
+    total = profile.center[signal] * (inside.sum() + outside) + profile.quantum[signal] * int(
+        pane.sums[signal]
+    )
+    mean = min(max(float(total - inside @ _middles(profile, signal)) / max(outside, 1), 0.0), 1.0)
+    return min(mean, 1 - mean)
 
 
 def _judged(basis: Basis, before: float, after: float, error: float, events: int) -> Harm:

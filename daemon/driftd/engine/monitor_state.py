@@ -28,8 +28,10 @@ from driftd.engine.monitor import Monitor
 from driftd.engine.reference_state import (
     StoredHistory,
     builder_to_json,
+    growth_to_json,
     history_entries,
     restore_builder,
+    restore_growth,
     stored_history,
 )  # fmt: skip
 from driftd.engine.stream import Stream, StreamName
@@ -155,7 +157,8 @@ def _stream(stream: Stream) -> Document:
         "window": panes_to_json(stream.window.panes),
     }
     if stream.builder is not None:
-        document["builder"] = builder_to_json(stream.builder)
+        is_watched = stream.profile is not None
+        document["builder"] = (growth_to_json if is_watched else builder_to_json)(stream.builder)
         document["reference_events"] = stream.reference_events
     if stream.counter is not None and stream.watchers is not None:
         document["counter"] = counter_to_json(stream.counter)
@@ -171,11 +174,15 @@ def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
     stream.builder = None
     if "builder" in document:
-        stream.builder = restore_builder(document["builder"], parts, stream)
         stream.reference_events = document["reference_events"]
+        if reference is None:
+            stream.builder = restore_builder(document["builder"], parts, stream)
     if reference is not None:
+        profile = profile_from_json(reference)
         # without its detectors' states, what is calibrated would be calibrated again
-        stream.watch(profile_from_json(reference), document["detectors"])
+        stream.watch(profile, document["detectors"])
         if stream.counter is not None:
             fill_counter(stream.counter, document["counter"])
+        if "builder" in document:
+            stream.builder = restore_growth(document["builder"], parts, stream, profile)
     stream.window.panes = panes_from_json(document["window"])

@@ -5,7 +5,7 @@ What a builder counts is one document; the blocks of its history are entries of 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from driftd.engine.codec import counter_to_json, fill_counter
 from driftd.engine.stream import Stream
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.build import Builder, LevelCounter
-from driftd.reference.cut import Cut
+from driftd.reference.cut import Cut, cut_of
 from driftd.reference.document import schema_from_json, schema_to_json
-from driftd.reference.history import HistoryCounter, small
+from driftd.reference.history import PACKED_BLOCKS, HistoryCounter, small
+from driftd.reference.profile import Profile
 
 Document = dict[str, Any]
-ENTRY_BLOCKS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class StoredHistory:
     @property
     def entries(self) -> int:
         """How many entries that takes."""
-        return -(-self.blocks // ENTRY_BLOCKS)
+        return -(-self.blocks // PACKED_BLOCKS)
 
 
 def stored_history(stream: Stream) -> StoredHistory:
@@ -48,20 +48,44 @@ def history_entries(stream: Stream, stored: StoredHistory) -> dict[str, Document
     now = stored_history(stream)
     begin = 0
     if now.counter is stored.counter and now.block_panes == stored.block_panes:
-        begin = stored.blocks // ENTRY_BLOCKS if now.blocks > stored.blocks else now.entries
+        begin = stored.blocks // PACKED_BLOCKS if now.blocks > stored.blocks else now.entries
     entries: dict[str, Document | None] = {}
     for number in range(begin, now.entries):
         if now.counter is not None:
-            chunk = slice(number * ENTRY_BLOCKS, (number + 1) * ENTRY_BLOCKS)
+            at_ms = now.counter.at_ms[number * PACKED_BLOCKS : (number + 1) * PACKED_BLOCKS]
             entries[_key(stream, number)] = {
-                "counts": array_to_json(np.array(now.counter.blocks[chunk])),
-                "at_ms": array_to_json(np.array(now.counter.at_ms[chunk], np.int64)),
+                "counts": array_to_json(now.counter.blocks.chunk(number)),
+                "at_ms": array_to_json(np.array(at_ms, np.int64)),
             }
     return entries | {_key(stream, number): None for number in range(now.entries, stored.entries)}
 
 
 def _key(stream: Stream, number: int) -> str:
     return f"history.{stream.name.value}.{number}"
+
+
+def growth_to_json(builder: Builder) -> Document:
+    """What a reference that is watched has grown by: how it is cut, and what its first events were, its profile has."""
+    return {
+        "coarse_counts": array_to_json(builder.all_coarse_counts),
+        "sums": array_to_json(builder.sums + builder.counter.sums),
+        **_history_head(builder),
+    }
+
+
+def restore_growth(
+    document: Document, parts: Mapping[str, Document], stream: Stream, profile: Profile
+) -> Builder:
+    """The builder of `growth_to_json`, of the `profile` that it made last."""
+    builder = stream.builder_for(cut_of(profile), profile.pane_events)
+    for s, levels in enumerate(profile.levels):
+        if levels is not None:
+            builder.levels[s].unbounded = levels.unbounded
+    builder.counts, builder.low, builder.high = profile.counts, profile.low, profile.high
+    builder.coarse_counts = integers_from_json(document["coarse_counts"])
+    builder.sums = integers_from_json(document["sums"])
+    _fill_history(builder, document, parts, stream)
+    return builder
 
 
 def builder_to_json(builder: Builder) -> Document:
@@ -80,14 +104,7 @@ def builder_to_json(builder: Builder) -> Document:
         "counts": array_to_json(builder.counts),
         "coarse_counts": array_to_json(builder.coarse_counts),
         "sums": array_to_json(builder.sums),
-        "blocks": len(builder.history.blocks),
-        "block_panes": builder.history.block_panes,
-        "pending": array_to_json(builder.history.pending),
-        "pending_panes": builder.history.pending_panes,
-        "pending_at_ms": builder.history.pending_at_ms,
-        "events": builder.events,
-        "first_ms": builder.first_ms,
-        "last_ms": builder.last_ms,
+        **_history_head(builder),
     }
 
 
@@ -109,13 +126,35 @@ def restore_builder(document: Document, parts: Mapping[str, Document], stream: S
     builder.counts, builder.coarse_counts, builder.sums = (
         integers_from_json(document[name]) for name in ("counts", "coarse_counts", "sums")
     )
+    _fill_history(builder, document, parts, stream)
+    return builder
+
+
+def _history_head(builder: Builder) -> Document:
+    """All of a history but its blocks."""
+    kept = builder.history
+    return {
+        "blocks": len(kept.blocks),
+        "block_panes": kept.block_panes,
+        "pending": array_to_json(kept.pending),
+        "pending_panes": kept.pending_panes,
+        "pending_at_ms": kept.pending_at_ms,
+        "events": builder.events,
+        "first_ms": builder.first_ms,
+        "last_ms": builder.last_ms,
+    }
+
+
+def _fill_history(
+    builder: Builder, document: Document, parts: Mapping[str, Document], stream: Stream
+) -> None:
     kept = builder.history
     for number in range(StoredHistory(None, document["blocks"]).entries):
         part = parts[_key(stream, number)]
-        kept.blocks += [small(block) for block in integers_from_json(part["counts"])]
+        for block in integers_from_json(part["counts"]):
+            kept.blocks.append(small(block))
         kept.at_ms += integers_from_json(part["at_ms"]).tolist()
     kept.block_panes, kept.pending = document["block_panes"], integers_from_json(document["pending"])
     kept.pending_panes, kept.pending_at_ms = document["pending_panes"], document["pending_at_ms"]
     builder.events = document["events"]
     builder.first_ms, builder.last_ms = document["first_ms"], document["last_ms"]
-    return builder

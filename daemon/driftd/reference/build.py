@@ -116,14 +116,21 @@ class Builder:
         counts, sums = self.counts + self.counter.counts, self.sums + self.counter.sums
         ones = np.ones(len(self.cut.schema.signals))
         cut = self.cut
-        coarse = self.coarse_counts + to_coarse(self.counter.counts, cut.coarse_of_fine)
         return finished(
             Profile(
                 model, version, cut.schema, self._levels(), self.events, self.first_ms, self.last_ms,
-                self.counter.pane_events, cut.coarse_of_fine, cut.edges, counts, coarse, cut.center,
+                self.counter.pane_events, cut.coarse_of_fine, cut.edges, counts, self.all_coarse_counts, cut.center,
                 cut.quantum, sums, self.low, self.high, ones, ones, self.history.history(), self._cycle(),
             )
         )  # fmt: skip
+
+    @property
+    def all_coarse_counts(self) -> NDArray[np.int64]:
+        """The coarse counts, (s, 20), with those of the unfinished pane."""
+        counts: NDArray[np.int64] = self.coarse_counts + to_coarse(
+            self.counter.counts, self.cut.coarse_of_fine
+        )
+        return counts
 
     def _cycle(self) -> Cycle:
         """The cycle, or none where the history's blocks take longer than its hours."""

@@ -4,10 +4,12 @@ The budget holds only where the null knows how a signal wanders by itself, and s
 counts of consecutive blocks of panes are kept. When they get too many, neighbours are merged in pairs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from driftd.reference.layout import COARSE
@@ -15,8 +17,13 @@ from driftd.reference.layout import COARSE
 BLOCKS_MAX: Final = 1_024
 """Enough that an hour of a month is a block."""
 BLOCKS_MIN: Final = 128
+PACKED_BLOCKS: Final = 32
 CELLS_MAX: Final = 2**19
 """Counts kept at most: with many signals there are fewer blocks, BLOCKS_MIN at least."""
+
+
+_COMPRESSOR = zstandard.ZstdCompressor(level=1)
+_DECOMPRESSOR = zstandard.ZstdDecompressor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +88,48 @@ def blocks_max(signals: int) -> int:
     return int(np.clip(CELLS_MAX // (max(signals, 1) * COARSE.width), BLOCKS_MIN, BLOCKS_MAX))
 
 
+class Blocks:
+    """Counts of blocks in their order; PACKED_BLOCKS at a time are kept compressed, in a fifth of the memory."""
+
+    def __init__(self) -> None:
+        self._packed: list[tuple[np.dtype[np.unsignedinteger], tuple[int, ...], bytes]] = []
+        self._latest: list[NDArray[np.unsignedinteger]] = []
+
+    def __len__(self) -> int:
+        return len(self._packed) * PACKED_BLOCKS + len(self._latest)
+
+    def append(self, block: NDArray[np.unsignedinteger]) -> None:
+        """Keep the next `block`, (s, 20)."""
+        self._latest.append(block)
+        if len(self._latest) == PACKED_BLOCKS:
+            chunk = _stacked(self._latest)
+            self._packed.append((chunk.dtype, chunk.shape, _COMPRESSOR.compress(chunk.tobytes())))
+            self._latest = []
+
+    def chunk(self, number: int) -> NDArray[np.unsignedinteger]:
+        """The blocks from PACKED_BLOCKS x `number` on, PACKED_BLOCKS at most: (t, s, 20)."""
+        if number == len(self._packed):
+            return _stacked(self._latest)
+        kind, shape, packed = self._packed[number]
+        return np.frombuffer(_DECOMPRESSOR.decompress(packed), kind).reshape(shape)
+
+    def all(self) -> NDArray[np.unsignedinteger]:
+        """All of them, at least one, (t, s, 20)."""
+        chunks = [self.chunk(number) for number in range(-(-len(self) // PACKED_BLOCKS))]
+        return np.concatenate(chunks, dtype=np.result_type(*chunks))
+
+
+def _stacked(blocks: Sequence[NDArray[np.unsignedinteger]]) -> NDArray[np.unsignedinteger]:
+    return np.array(blocks, np.result_type(*blocks))
+
+
 class HistoryCounter:
     """Gathers panes into a history. `block_panes` panes make a block; `pending` are those of the unfinished one."""
 
     def __init__(self, signals: int) -> None:
         self.signals = signals
         self.block_panes = 1
-        self.blocks: list[NDArray[np.unsignedinteger]] = []
+        self.blocks = Blocks()
         self.at_ms: list[int] = []
         self.pending = np.zeros((signals, COARSE.width), np.int64)
         self.pending_panes = 0
@@ -109,16 +151,16 @@ class HistoryCounter:
 
     def _halve(self) -> None:
         halved = self.history().halved()
-        self.blocks, self.at_ms = list(halved.counts), halved.at_ms.tolist()
+        self.blocks, self.at_ms = Blocks(), halved.at_ms.tolist()
+        for block in halved.counts:
+            self.blocks.append(small(block))
         self.block_panes *= 2
 
     def history(self) -> History:
         """What was gathered in whole blocks."""
-        if not self.blocks:
+        if not len(self.blocks):
             return empty_history(self.signals)
-        widest = np.result_type(*(block.dtype for block in self.blocks))
-        counts = np.array(self.blocks, widest)
-        return History(counts, np.array(self.at_ms, np.int64))
+        return History(self.blocks.all(), np.array(self.at_ms, np.int64))
 
 
 def small(counts: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:

@@ -19,6 +19,8 @@ SHRINKAGE_EVENTS: Final = 100.0
 SLOPE_MAX: Final = 3.0
 DEVIATION_STEP: Final = 2.0**-5
 """Finer than chance makes any count by far; whole steps take a third of the bytes of floats."""
+LATELY_AGE: Final = 3
+"""How many renewals old is what an hour not seen is compared with: a change is not to become it before it is found."""
 REFRESH_EVENTS: Final = 128
 REFRESH_PANES_MIN: Final = 4
 """Long panes: often enough, and no more than a tenth of the work."""
@@ -49,7 +51,7 @@ class Learned:
 
     def lately(self) -> NDArray[np.float64]:
         """By how much the latest shares differ from the expected ones, (s, 20)."""
-        shares: NDArray[np.float64] = self.deviation[0] / (self.events[0] + SHRINKAGE_EVENTS)
+        shares: NDArray[np.float64] = self.deviation[0] / max(self.events[0], 1.0)
         return shares
 
     def slopes(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -81,6 +81,7 @@ class Engine:
         """The state's entries that have changed since this was last asked, None for one to delete."""
         entries = engine_entries(self, self.memory, whole=False, models=sorted(self.dirty))
         self.dirty.clear()
+        self.memory.ticked.clear()
         return entries
 
     def status(self) -> EngineStatus:
@@ -224,7 +225,7 @@ class Engine:
         return rejected_event(rejection, record)
 
     def _apply_control(self, record: Record) -> list[OutputEvent]:
-        if record.topic != self.config.topics.control:
+        if record.topic not in (self.config.topics.control, self.config.topics.journal):
             known = ", ".join((*sorted(self._inputs), self.config.topics.control))
             detail = f"topic {record.topic!r} is none of driftd's inputs; they are {known}"
             return [self._reject(Rejection(0, RejectionReason.UNKNOWN_TOPIC, detail, None), record)]
@@ -261,8 +262,12 @@ class Engine:
     def _tick(self, place: Place) -> list[OutputEvent]:
         told: list[OutputEvent] = []
         for name in sorted(self.monitors):
-            told += self.monitors[name].tick(place)
-            self.dirty.add(name)
+            monitor = self.monitors[name]
+            # a thousand models are ticked at once: all of one is written only where a tick can change it
+            alive = bool(monitor.incidents.current) or monitor.retraining.current is not None
+            events = monitor.tick(place)
+            told += events
+            (self.dirty if alive or events or monitor.incidents.current else self.memory.ticked).add(name)
         return told
 
     def _forget_schemas(self) -> None:

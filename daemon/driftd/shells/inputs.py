@@ -81,6 +81,21 @@ class Inputs:
         """The next records in applied order, as far as the order is settled."""
         return self._alignment.take(records_max, await self._behind())
 
+    def ends(self) -> dict[Source, int]:
+        """Where each partition is known to end, as far as brokers told; others are as those that hold nothing."""
+        known = {source: self._consumer.last_stable_offset(one) for source, one in self._partitions.items()}
+        return {source: end for source, end in known.items() if end is not None}
+
+    def reached(self, ends: Mapping[Source, int], applied: Mapping[Source, int]) -> bool:
+        """Whether all before `ends` was taken, `applied` being the last offsets that were."""
+        waiting = self._alignment.waiting
+        for source, end in ends.items():
+            position = self._position(self._partitions[source])
+            read = position is not None and position >= end and not waiting[source]
+            if not read and applied.get(source, -1) + 1 < end:
+                return False
+        return True
+
     def lag_records(self) -> dict[Source, int]:
         """How many offsets each partition's end is ahead of what was taken."""
         waiting = self._alignment.waiting

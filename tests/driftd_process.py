@@ -37,6 +37,7 @@ class Setup:
         more_topics: str = "",
         http_port: int | None = None,
         tick_interval_ms: int = 0,
+        models: str = SMALL,
     ) -> None:
         """`prefix` begins the names of all topics; `outputs` comes between it and the names of those written.
 
@@ -67,7 +68,7 @@ retention_ms = 1000000000000
 {http}
 [log]
 format = "text"
-{SMALL}""",
+{models}""",
             encoding="utf-8",
         )
         self.config = load_config(self.path.read_text(encoding="utf-8"), str(self.path))

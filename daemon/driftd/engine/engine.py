@@ -108,7 +108,7 @@ class Engine:
     def _fresh(self, records: Iterable[Record]) -> list[Record]:
         """Those records that were not applied before; the offsets move on."""
         fresh: list[Record] = []
-        skipped = 0
+        skipped = absent = 0
         source, last = None, -1
         for record in records:
             if source is None or record.partition != source.partition or record.topic != source.topic:
@@ -119,10 +119,14 @@ class Engine:
             if record.offset <= last:
                 skipped += 1
                 continue
+            if record.offset > last + 1 and last >= 0:
+                absent += record.offset - last - 1
             last = record.offset
             fresh.append(record)
         if source is not None:
             self.offsets[source] = last
+        if absent:
+            self.count("offsets_without_record", absent)
         self.count("records", len(fresh))
         if skipped:
             self.count("records_skipped", skipped)

@@ -170,6 +170,7 @@ class Pulse:
     def _throughput(self, begin_ms: int, place: Place, came: Mapping[str, int]) -> list[Finding]:
         rhythm, watch = self.rhythms[PREDICTIONS], self.throughput
         known = rhythm.is_known(self.settings.silence.shortest_ms)
+        known = known and rhythm.has_seen(begin_ms) and rhythm.has_seen(place.at_ms - 1)
         if not known or PREDICTIONS in self.silent or place.at_ms - begin_ms > HOUR_MS:
             watch.skip()
             return []

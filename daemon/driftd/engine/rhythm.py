@@ -29,8 +29,8 @@ EVENTS_MIN: Final = 30
 """With fewer events a rate is known to worse than a fifth."""
 SHORTEST_SILENCES_MIN: Final = 10
 """A stream that was seen for less than so many times the shortest silence may be used to such pauses."""
-SEEN_MS_MIN: Final = HOUR_MS // 2
-"""An hour of the cycle that was seen for less tells nothing of its rate."""
+SEEN_MS_MIN: Final = HOUR_MS
+"""An hour of the cycle that was seen for less tells nothing of its rate: its events may all be in its first minute."""
 LEARNED_MS_MAX: Final = 56 * DAY_MS
 """From there on the older half counts half, so that the rate of a year ago is forgotten."""
 
@@ -115,10 +115,15 @@ class Rhythm:
             at_ms = stop_ms
         return number
 
+    def has_seen(self, at_ms: int) -> bool:
+        """Whether the rate of the hour around `at_ms` is known."""
+        return self._is_seen(bucket_of(at_ms, self.cycle))
+
+    def _is_seen(self, bucket: int) -> bool:
+        return self.exposed_ms[bucket] >= (1 if self.cycle is Cycle.NONE else SEEN_MS_MIN)
+
     def _rate(self, bucket: int) -> float:
-        exposed_ms = self.exposed_ms[bucket]
-        seen_ms = 1 if self.cycle is Cycle.NONE else SEEN_MS_MIN
-        return self.events[bucket] / exposed_ms if exposed_ms >= seen_ms else 0.0
+        return self.events[bucket] / self.exposed_ms[bucket] if self._is_seen(bucket) else 0.0
 
     def _remember(self, begin_ms: int, end_ms: int) -> None:
         bucket = bucket_of(begin_ms, self.cycle)

@@ -1,9 +1,10 @@
 """Whether as many predictions come as were to be expected. Rule: hour by hour, by the rates that silence knows too.
 
-An hour's deviation is the logarithm of what came over what was expected. As for silence: the next hour is as likely as
-any of the n learned ones to be the most extreme on its side, beyond that an exponential tail is taken. It is told
-from L + s ln(T / (a n h)) on, with L the largest deviation learned, at least what chance makes of so many independent
-events (sqrt(2 ln(n + 1) / expected)), s = L / ln(n + 1), T the budget's time, a the false alarms in it, h an hour.
+An hour's deviation is the logarithm of what came over what was expected. It has two parts: what chance makes of so many
+independent events, sqrt(2 (ln(n + 1) + f) / expected) at most (Gaussian tail), and how much traffic wanders besides. Of
+that, as for silence, the next hour is as likely as any of the n learned ones to be the most extreme on its side, x, and
+beyond an exponential tail is taken: x (1 + f / ln(n + 1)). f = ln(T / (a n h)) is what the budget wants beyond the
+hours learned: a false alarms in the time T, h an hour. It is told where the deviation is more than both together.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ DEVIATION_MIN: Final = log(1.5)
 
 @dataclass(slots=True)
 class Throughput:
-    """The hour that is being counted, the extremes learned (down, up), and what the last hours came to.
+    """The hour that is being counted, the extremes learned beyond chance (down, up), and what the last hour came to.
 
     `ratio` is what came over what was expected, 0 where nothing is wrong; `strength` how far beyond the limit.
     """
@@ -57,17 +58,18 @@ class Throughput:
     def _judge(self, span_ms: float, false_alarms: float) -> None:
         deviation = log((self.came + 1) / (self.expected + 1))
         side = int(deviation > 0)
+        learned = log(self.hours + 2)
         strength = 0.0
         if self.hours >= HOURS_MIN:
-            chance = sqrt(2 * log(self.hours + 1) / self.expected)
-            largest = max(self.extremes[side], chance)
             further = log(max(span_ms / (false_alarms * self.hours * HOUR_MS), 1.0))
-            limit = max(largest * (1 + further / log(self.hours + 1)), DEVIATION_MIN)
-            strength = abs(deviation) / limit
+            chance = sqrt(2 * (learned + further) / self.expected)
+            limit = chance + self.extremes[side] * (1 + further / learned)
+            strength = abs(deviation) / max(limit, DEVIATION_MIN)
         if strength >= 1:
             self.since_ms = self.since_ms if self.strength else self.begin_ms
             self.ratio, self.strength = exp(deviation), strength
             return
         self.ratio = self.strength = 0.0
         self.hours += 1
-        self.extremes[side] = max(self.extremes[side], abs(deviation))
+        beyond = abs(deviation) - sqrt(2 * learned / self.expected)
+        self.extremes[side] = max(self.extremes[side], beyond)

@@ -1,0 +1,219 @@
+"""Ticks: when there are some, what an engine says by them, and that they replay like any record."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftd.cli.story import doubts
+from driftd.config import Config, Operations
+from driftd.config_text import load_config
+from driftd.contract.record import Record, Source
+from driftd.engine.burn import Burn, objectives_of
+from driftd.engine.engine import Engine
+from driftd.engine.outputs import OutputTopic
+from driftd.reference.cycle import DAY_MS, HOUR_MS
+from driftd.ticks import NO_TICK, Ticker, tick_record
+from streams import FIRST_MS, SMALL, Story, control, pieces, prediction
+
+JOURNAL = Source("driftd.journal", 0)
+PREDICTIONS = Source("predictions", 0)
+MINUTE_MS = 60_000
+MORE = """
+[defaults.silence]
+shortest_ms = 20000
+[defaults.operations]
+latency_ms_p50_max = 5.6
+failed_share_max = 0.05
+"""
+
+
+def config(more: str = MORE) -> Config:
+    return load_config(
+        SMALL.replace("[defaults.reference]", '[defaults.reference]\ncycle = "none"') + more, "x"
+    )
+
+
+def stopping(events: int = 300, quiet_ticks: int = 60, again: int = 0) -> list[Record]:
+    """A prediction a second with a tick each ten, then ticks alone, then predictions again."""
+    records: list[Record] = []
+    number = 0
+    for second in range(events + quiet_ticks * 10 + again):
+        at_ms = FIRST_MS + second * 1_000
+        if second < events or second >= events + quiet_ticks * 10:
+            records.append(prediction(number, at_ms, features={"a": number % 7}))
+            number += 1
+        if second % 10 == 9:
+            records.append(tick_record(JOURNAL, at_ms))
+    return records
+
+
+def alerts(engine: Engine, records: list[Record]) -> list[dict[str, Any]]:
+    events = [event for event in engine.apply(records).events if event.topic is OutputTopic.ALERTS]
+    return [{"type": event.event_type, **json.loads(event.value)["data"]} for event in events]
+
+
+@pytest.mark.parametrize(
+    ("what", "now_ms", "last_ms", "end", "applied", "expected"),
+    [
+        ("the first one comes at once", 1_000, NO_TICK, 5, 4, 1_000),
+        ("the interval has not passed", 1_009, 1_000, 5, 4, None),
+        ("the interval has passed", 1_010, 1_000, 5, 4, 1_010),
+        ("the daemon was away", 9_000, 1_000, 5, 4, 9_000),
+        ("a record is still to be applied", 1_010, 1_000, 5, 3, None),
+        ("the clock went back", 900, 1_000, 5, 4, None),
+    ],
+)  # fmt: skip
+def test_when_there_is_a_tick(
+    what: str, now_ms: int, last_ms: int, end: int, applied: int, expected: int | None
+) -> None:
+    def reached(ends: Mapping[Source, int]) -> bool:
+        return all(applied + 1 >= one for one in ends.values())
+
+    ticker = Ticker(10)
+    assert ticker.step(now_ms, last_ms, lambda: {PREDICTIONS: end}, reached) == expected, what
+    assert Ticker(0).step(now_ms, last_ms, lambda: {PREDICTIONS: end}, reached) is None
+
+
+def test_a_tick_that_had_to_wait_is_of_the_time_at_which_it_fell_due() -> None:
+    ticker = Ticker(10)
+    assert ticker.step(1_000, 0, lambda: {PREDICTIONS: 5}, lambda _: False) is None
+    # more has come meanwhile, and does not matter
+    assert ticker.step(1_500, 0, lambda: {PREDICTIONS: 9}, lambda ends: ends[PREDICTIONS] <= 5) == 1_000
+
+
+def test_a_model_that_stops_is_silent_until_it_comes_again() -> None:
+    engine = Engine(config())
+    (opened,) = alerts(engine, stopping())
+    assert (opened["type"], opened["kind"], opened["stage"]) == (
+        "dev.driftd.alert.opened.v1", "silence", "deployment",
+    )  # fmt: skip
+    assert "There is nothing to judge by" in opened["summary"]
+    assert "none came for" in opened["summary"]
+    assert FIRST_MS + 299_000 <= opened["onset"]["at_ms"] <= FIRST_MS + 310_000
+    assert opened["detected"]["at_ms"] <= FIRST_MS + 420_000
+    assert opened["replay"].startswith("driftd record --until driftd.journal:0:")
+    (model,) = engine.status().models
+    assert model.phase == "silent"
+    assert model.silent[0][0] == "predictions"
+    assert any("cannot judge: predictions: none came for" in line for line in doubts(model))
+
+    later = [r for r in stopping(again=30) if r.timestamp_ms > FIRST_MS + 900_000]
+    (resolved,) = alerts(engine, later)
+    assert (resolved["type"], resolved["kind"]) == ("dev.driftd.alert.resolved.v1", "silence")
+    assert "what was missing comes again" in resolved["summary"]
+    assert engine.status().models[0].phase == "watching"
+
+
+def test_silence_survives_a_restart_and_is_told_once() -> None:
+    engine = Engine(config())
+    assert len(alerts(engine, stopping())) == 1
+    later = Engine(config(), engine.snapshot())
+    assert later.status().models[0].phase == "silent"
+    more = [tick_record(JOURNAL, FIRST_MS + 900_000 + n * 10_000) for n in range(5)]
+    assert alerts(later, more) == []
+    resolve = control(0, FIRST_MS + 990_000, type="command", action="resolve", who="me", model="m")
+    (resolved,) = alerts(later, [resolve])
+    assert (resolved["kind"], resolved["cause"]) == ("silence", "person")
+    assert alerts(later, [tick_record(JOURNAL, FIRST_MS + 2_000_000)]) == []
+
+
+def test_a_tick_writes_little_where_nothing_is_open() -> None:
+    engine = Engine(config(""))
+    engine.apply(stopping(quiet_ticks=0))
+    engine.changes()
+    assert engine.apply([tick_record(JOURNAL, FIRST_MS + 301_000)]).events == ()
+    assert len(engine.changes()) == 2  # the engine's own entry, and the pulse
+
+
+def test_offsets_without_records_are_counted_and_are_no_finding() -> None:
+    engine = Engine(config())
+    records = [prediction(offset, FIRST_MS + offset) for offset in (5, 6, 8, 12)]
+    assert engine.apply(records).events == ()
+    assert engine.counters["offsets_without_record"] == 4
+
+
+def ticked(seed: int) -> list[Record]:
+    """A story with everything in it, a tick each twenty seconds, and a silence after it."""
+    told = Story(seed, 300).tell()
+    ticks = [tick_record(JOURNAL, FIRST_MS + n * 20_000) for n in range(1, 60)]
+    return sorted([*told, *ticks], key=lambda record: record.timestamp_ms)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 900), max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_batches_restarts_and_redelivery_do_not_show_with_ticks(seed: int, cuts: list[int]) -> None:
+    records, own = ticked(seed), config()
+    whole = Engine(own)
+    expected = list(whole.apply(records).events)
+    assert any(b'"silence"' in event.value for event in expected)
+    engine, told, before = Engine(own), [], []
+    stored: dict[str, bytes] = {}
+    for piece in pieces(records, cuts):
+        told += engine.apply([*before, *piece]).events  # what came last comes again
+        before = list(piece)
+        for key, value in engine.changes().items():
+            stored[key] = value or b""
+        entries = {key: value for key, value in stored.items() if value}
+        assert entries == dict(engine.snapshot().entries)
+        engine = Engine(own, engine.snapshot())
+        stored = dict(engine.snapshot().entries)
+    assert told == expected
+
+
+@pytest.mark.parametrize(
+    ("what", "hours", "share", "last_share", "expected"),
+    [
+        ("nothing fails", 80, 0.0, 0.0, None),
+        ("as much as is allowed", 80, 0.009, 0.009, None),
+        ("14.4 times as much for an hour", 1, 0.15, 0.15, True),
+        ("6 times as much for six hours", 6, 0.07, 0.07, True),
+        ("a little more for three days", 80, 0.012, 0.012, False),
+        ("it was an hour, and is over", 1, 0.15, 0.0, None),
+    ],
+)  # fmt: skip
+def test_when_an_error_budget_burns(
+    what: str, hours: int, share: float, last_share: float, expected: bool | None
+) -> None:
+    (objective,) = objectives_of(Operations(failed_share_max=0.01))
+    burn = Burn(objective)
+    now_ms = FIRST_MS
+    for _ in range(7 * 24 * 12):
+        burn.add(now_ms, 2_000, 0)
+        now_ms += 5 * MINUTE_MS
+    for _ in range(hours * 12):
+        burn.add(now_ms, 2_000, int(2_000 * share))
+        now_ms += 5 * MINUTE_MS
+    for _ in range(3):
+        burn.add(now_ms, 2_000, int(2_000 * last_share))
+        now_ms += 5 * MINUTE_MS
+    burning = burn.look(now_ms)
+    assert (None if burning is None else burning.windows.urgent) == expected, what
+    assert len(burn.blocks) <= 7 * 12 + 75
+    assert burn.blocks[0][0] >= now_ms - 3 * DAY_MS - 2 * HOUR_MS
+
+
+def test_a_few_failures_of_a_model_of_few_events_burn_nothing() -> None:
+    (objective,) = objectives_of(Operations(failed_share_max=0.01))
+    burn = Burn(objective)
+    burn.add(FIRST_MS, 9, 9)
+    assert burn.look(FIRST_MS) is None
+
+
+def test_failures_beyond_the_objective_are_a_critical_incident_of_operations() -> None:
+    engine = Engine(config("[defaults.operations]\nfailed_share_max = 0.01\n"))
+    assert alerts(engine, stopping(600, 0)) == []
+    bad = [
+        prediction(n, FIRST_MS + n * 1_000, features={"a": n % 7}, error="no answer" if n % 2 else None)
+        for n in range(600, 700)
+    ]
+    told = alerts(engine, [*bad, tick_record(JOURNAL, FIRST_MS + 701_000)])
+    burning = [one for one in told if any(c["signal"] == "failed_share_max" for c in one["contributors"])]
+    assert burning
+    assert (burning[-1]["kind"], burning[-1]["severity"], burning[-1]["stage"]) == (
+        "operations", "critical", "deployment",
+    )  # fmt: skip
+    assert "the error budget burns" in burning[-1]["summary"]

@@ -94,8 +94,8 @@ def test_a_recording_ends_with_the_record_that_an_alert_names(
 def test_a_model_that_stops_is_published_as_silent_and_replays_to_the_same_bytes(
     broker: Broker, topic_prefix: str, tmp_path: Path
 ) -> None:
-    once_learned = "[defaults.silence]\nshortest_ms = 500\n"
-    models = SMALL.replace("[defaults.reference]", '[defaults.reference]\ncycle = "none"') + once_learned
+    quick = "[defaults.silence]\nshortest_ms = 300\n"
+    models = SMALL.replace("[defaults.reference]", '[defaults.reference]\ncycle = "none"') + quick
     setup = Setup(tmp_path, broker.bootstrap, topic_prefix, tick_interval_ms=200, models=models)
     setup.driftd("topics", "create")
     sent = 0
@@ -114,7 +114,7 @@ def test_a_model_that_stops_is_published_as_silent_and_replays_to_the_same_bytes
 
     with Daemon(setup) as daemon:
         daemon.wait_for("shard runs")
-        send(7)
+        send(4)
         wait_until(lambda: phases()[-1:] == ["open"], "the silence")
         send(0.1)
         wait_until(lambda: phases()[-1:] == ["resolved"], "its end")

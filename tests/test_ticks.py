@@ -121,6 +121,30 @@ def test_silence_survives_a_restart_and_is_told_once() -> None:
     assert alerts(later, [tick_record(JOURNAL, FIRST_MS + 2_000_000)]) == []
 
 
+def test_a_clock_that_jumps_and_a_partition_that_stops_are_silence_too() -> None:
+    engine = Engine(config(""))
+    records = stopping(400, 0)
+    halves = [
+        Record("predictions", r.offset % 2, r.offset // 2, r.timestamp_ms, None, r.value)
+        if r.topic == "predictions"
+        else r
+        for r in records
+    ]
+    assert alerts(engine, halves) == []
+    later = []
+    for second in range(400, 1_200):
+        at_ms = FIRST_MS + second * 1_000
+        ahead = at_ms + (2 * HOUR_MS if second >= 1_000 else 0)
+        value = prediction(second, ahead, features={"a": second % 7}).value
+        later.append(Record("predictions", 0, second, at_ms, None, value))
+        if second % 10 == 9:
+            later.append(tick_record(JOURNAL, at_ms))
+    told = [alert for alert in alerts(engine, later) if alert["kind"] == "silence"]
+    assert [one["signal"] for one in told[0]["contributors"]] == ["predictions predictions:1"]
+    assert engine.status().models[0].silent[-1][0] == "clock"
+    assert "ahead of their records' timestamps" in engine.status().models[0].silent[-1][1]
+
+
 def test_a_tick_writes_little_where_nothing_is_open() -> None:
     engine = Engine(config(""))
     engine.apply(stopping(quiet_ticks=0))

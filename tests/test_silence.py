@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import pi, sin
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ def at(at_ms: int) -> Place:
     return Place(at_ms, "driftd.journal", 0, at_ms)
 
 
-def settings(cycle: str = "week", **silence: object) -> ModelSettings:
-    return ModelSettings(reference=Reference(cycle=cycle), silence=Silence(**silence))
+def settings(cycle: Literal["none", "week"] = "week", enabled: bool = True) -> ModelSettings:
+    return ModelSettings(reference=Reference(cycle=cycle), silence=Silence(enabled=enabled))
 
 
 def steady(per_day: float) -> Rate:
@@ -123,7 +124,7 @@ def test_silence_ends_with_the_first_event_and_its_time_is_not_learned() -> None
     learned = dict(life.pulse.rhythms["predictions"].gaps)
     life.live(5 * HOUR_MS, steady(0))
     assert life.live(HOUR_MS, steady(14_400)) == []
-    assert life.pulse.reasons == ()
+    assert not life.pulse.reasons
     longest = max(end - begin for begin, end in life.pulse.rhythms["predictions"].gaps.values())
     assert longest == max(end - begin for begin, end in learned.values())
 
@@ -134,7 +135,7 @@ def test_labels_that_stop_and_labels_that_match_nothing_are_told_apart() -> None
     assert life.until_found("labels_joined", HOUR_MS, joined=False) < HOUR_MS
     assert life.pulse.reasons == ("labels_joined",)
     life.live(HOUR_MS, steady(86_400))
-    assert life.pulse.reasons == ()
+    assert not life.pulse.reasons
     assert life.until_found("labels", HOUR_MS, labels=False) < HOUR_MS
     assert life.pulse.reasons == ("labels",)
 

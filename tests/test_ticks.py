@@ -1,27 +1,31 @@
 """Ticks: when there are some, what an engine says by them, and that they replay like any record."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftd.cli.story import doubts
-from driftd.config import Config, Operations
+from driftd.config import Config, Kafka
 from driftd.config_text import load_config
 from driftd.contract.record import Record, Source
-from driftd.engine.burn import Burn, objectives_of
 from driftd.engine.engine import Engine
-from driftd.engine.outputs import OutputTopic
-from driftd.reference.cycle import DAY_MS, HOUR_MS
+from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.kafka_settings import kafka_settings
+from driftd.reference.cycle import HOUR_MS
+from driftd.shells.inputs import Inputs
+from driftd.shells.metrics import model_metrics
 from driftd.ticks import NO_TICK, Ticker, tick_record
 from streams import FIRST_MS, SMALL, Story, control, pieces, prediction
 
 JOURNAL = Source("driftd.journal", 0)
 PREDICTIONS = Source("predictions", 0)
-MINUTE_MS = 60_000
 MORE = """
 [defaults.silence]
 shortest_ms = 20000
@@ -85,6 +89,34 @@ def test_a_tick_that_had_to_wait_is_of_the_time_at_which_it_fell_due() -> None:
     assert ticker.step(1_500, 0, lambda: {PREDICTIONS: 9}, lambda ends: ends[PREDICTIONS] <= 5) == 1_000
 
 
+def test_a_backlog_that_was_not_fetched_yet_holds_ticks_back() -> None:
+    # a real consumer cannot be held in the moment before its first fetch
+    position = SimpleNamespace(position=0, has_valid_position=True)
+    assignment = SimpleNamespace(state_value=lambda _: position)
+    consumer = SimpleNamespace(
+        start=AsyncMock(),
+        assign=lambda _: None,
+        seek=lambda *_: None,
+        beginning_offsets=AsyncMock(side_effect=lambda parts: dict.fromkeys(parts, 0)),
+        end_offsets=AsyncMock(side_effect=lambda parts: dict.fromkeys(parts, 9)),
+        last_stable_offset=lambda _: None,
+        _subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment)),
+    )
+
+    async def look() -> None:
+        inputs = Inputs(kafka_settings(Kafka(), {}), [PREDICTIONS], 0)
+        await inputs.close()
+        inputs._consumer = consumer
+        await inputs.open({PREDICTIONS: 3})
+        assert inputs.ends() == {PREDICTIONS: 9}
+        assert not inputs.reached(inputs.ends(), {PREDICTIONS: 7})
+        assert inputs.reached(inputs.ends(), {PREDICTIONS: 8})
+        consumer.last_stable_offset = lambda _: 12
+        assert not inputs.reached(inputs.ends(), {PREDICTIONS: 8})
+
+    asyncio.run(look())
+
+
 def test_a_model_that_stops_is_silent_until_it_comes_again() -> None:
     engine = Engine(config())
     (opened,) = alerts(engine, stopping())
@@ -99,6 +131,10 @@ def test_a_model_that_stops_is_silent_until_it_comes_again() -> None:
     (model,) = engine.status().models
     assert model.phase == "silent"
     assert model.silent[0][0] == "predictions"
+    samples = {(s.name, *s.labels.values()): s.value for m in model_metrics([model]) for s in m.samples}
+    assert samples["driftd_model_silent", "m", "predictions"] == 1
+    assert samples["driftd_model_phase", "m", "silent"] == 1
+    assert samples["driftd_model_phase", "m", "watching"] == 0
     assert any("cannot judge: predictions: none came for" in line for line in doubts(model))
 
     later = [r for r in stopping(again=30) if r.timestamp_ms > FIRST_MS + 900_000]
@@ -174,7 +210,9 @@ def test_batches_restarts_and_redelivery_do_not_show_with_ticks(seed: int, cuts:
     whole = Engine(own)
     expected = list(whole.apply(records).events)
     assert any(b'"silence"' in event.value for event in expected)
-    engine, told, before = Engine(own), [], []
+    engine = Engine(own)
+    told: list[OutputEvent] = []
+    before: list[Record] = []
     stored: dict[str, bytes] = {}
     for piece in pieces(records, cuts):
         told += engine.apply([*before, *piece]).events  # what came last comes again
@@ -186,45 +224,6 @@ def test_batches_restarts_and_redelivery_do_not_show_with_ticks(seed: int, cuts:
         engine = Engine(own, engine.snapshot())
         stored = dict(engine.snapshot().entries)
     assert told == expected
-
-
-@pytest.mark.parametrize(
-    ("what", "hours", "share", "last_share", "expected"),
-    [
-        ("nothing fails", 80, 0.0, 0.0, None),
-        ("as much as is allowed", 80, 0.009, 0.009, None),
-        ("14.4 times as much for an hour", 1, 0.15, 0.15, True),
-        ("6 times as much for six hours", 6, 0.07, 0.07, True),
-        ("a little more for three days", 80, 0.012, 0.012, False),
-        ("it was an hour, and is over", 1, 0.15, 0.0, None),
-    ],
-)  # fmt: skip
-def test_when_an_error_budget_burns(
-    what: str, hours: int, share: float, last_share: float, expected: bool | None
-) -> None:
-    (objective,) = objectives_of(Operations(failed_share_max=0.01))
-    burn = Burn(objective)
-    now_ms = FIRST_MS
-    for _ in range(7 * 24 * 12):
-        burn.add(now_ms, 2_000, 0)
-        now_ms += 5 * MINUTE_MS
-    for _ in range(hours * 12):
-        burn.add(now_ms, 2_000, int(2_000 * share))
-        now_ms += 5 * MINUTE_MS
-    for _ in range(3):
-        burn.add(now_ms, 2_000, int(2_000 * last_share))
-        now_ms += 5 * MINUTE_MS
-    burning = burn.look(now_ms)
-    assert (None if burning is None else burning.windows.urgent) == expected, what
-    assert len(burn.blocks) <= 7 * 12 + 75
-    assert burn.blocks[0][0] >= now_ms - 3 * DAY_MS - 2 * HOUR_MS
-
-
-def test_a_few_failures_of_a_model_of_few_events_burn_nothing() -> None:
-    (objective,) = objectives_of(Operations(failed_share_max=0.01))
-    burn = Burn(objective)
-    burn.add(FIRST_MS, 9, 9)
-    assert burn.look(FIRST_MS) is None
 
 
 def test_failures_beyond_the_objective_are_a_critical_incident_of_operations() -> None:

@@ -35,12 +35,10 @@ from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
+from driftd.engine.versions import replace_version
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
 from driftd.reference.profile import Profile
-
-VERSIONS_MAX = 100
-"""So many past versions are remembered, so that their late events do not bring them back."""
 
 NOTHING = Arrivals([], [], [], [], [], None, [])
 
@@ -101,12 +99,7 @@ class Monitor:
 
     def deploy(self, version: str | None, place: Place) -> list[OutputEvent]:
         """A new version is out: what was open is closed, and what is normal is learned anew."""
-        if self.version is not None:
-            self.past_versions[self.version] = None
-            while len(self.past_versions) > VERSIONS_MAX:
-                del self.past_versions[next(iter(self.past_versions))]
-        if version is not None:
-            self.past_versions.pop(version, None)
+        replace_version(self.past_versions, self.version, version)
         self.count("deployments", 1)
         return self._begin_anew(version, place)
 

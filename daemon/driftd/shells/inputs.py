@@ -36,6 +36,7 @@ class Inputs:
         self._partitions = {source: TopicPartition(*source) for source in sources}
         self._alignment = Alignment(sources, align_ms)
         self._silent_since: dict[Source, int] = {}
+        self._first_ends: Mapping[Source, int] = {}
         self._consumer = AIOKafkaConsumer(
             **settings.client(),
             isolation_level="read_committed",
@@ -53,7 +54,8 @@ class Inputs:
             consumer.assign(partitions)
             begins = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-        starts = check_offsets(applied, _by_source(begins), _by_source(ends))
+        self._first_ends = _by_source(ends)
+        starts = check_offsets(applied, _by_source(begins), self._first_ends)
         for source, offset in starts.items():
             consumer.seek(self._partitions[source], offset)
 
@@ -82,9 +84,11 @@ class Inputs:
         return self._alignment.take(records_max, await self._behind())
 
     def ends(self) -> dict[Source, int]:
-        """Where each partition is known to end, as far as brokers told; others are as those that hold nothing."""
-        known = {source: self._consumer.last_stable_offset(one) for source, one in self._partitions.items()}
-        return {source: end for source, end in known.items() if end is not None}
+        """Where each partition is known to end: as it was at the start, until a fetch tells of more."""
+        return {
+            source: max(end, self._consumer.last_stable_offset(self._partitions[source]) or 0)
+            for source, end in self._first_ends.items()
+        }
 
     def reached(self, ends: Mapping[Source, int], applied: Mapping[Source, int]) -> bool:
         """Whether all before `ends` was taken, `applied` being the last offsets that were."""

@@ -18,7 +18,7 @@ PACKAGE = "driftd"
 PURE = (
     "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
     "performance", "reference",
-    "shard", "shard_alert", "shard_parts", "shard_view", "suggestion",
+    "shard", "shard_alert", "shard_parts", "shard_view", "suggestion", "ticks",
 )
 # fmt: on
 # fmt: off

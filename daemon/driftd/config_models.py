@@ -21,6 +21,7 @@ from driftd.config_fields import (
     whole,
     whole_or_none,
 )
+from driftd.config_life import Incidents, Operations, Retraining, Silence
 from driftd.config_tables import DAY_MS, SPAN_MAX_MS, Name
 from driftd.suggestion import suggestion
 
@@ -218,51 +219,6 @@ class Labels(Table):
     )
 
 
-class Incidents(Table):
-    """How findings become one incident, and how long it lives."""
-
-    hold_panes: int = whole(
-        2, 1, 10_000, "panes", "Panes in a row that must speak for a change before anybody is told."
-    )
-    keep_open_panes: int = whole(
-        64, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
-    )
-    page: Literal["any", "harmful"] = option(
-        "any",
-        "What wakes people: any drift, or only what makes the model err more; benign drift then only informs.",
-    )
-    update_panes: int = whole(
-        256,
-        1,
-        1_000_000,
-        "panes",
-        "Panes between two updates of an open incident, unless it gets more severe.",
-    )
-
-
-class Retraining(Table):
-    """When a model is asked to be trained again."""
-
-    enabled: bool = option(True, "Whether requests are published at all.")
-    cooldown_ms: int = whole(
-        DAY_MS, 0, SPAN_MAX_MS, "milliseconds", "Time between two requests for one model, at least."
-    )
-    lasting_drift_panes: int = whole(
-        128,
-        1,
-        1_000_000,
-        "panes",
-        "Panes that data drift has to stay open before it asks for retraining by itself.",
-    )
-    deadline_ms: int = whole(
-        7 * DAY_MS,
-        1,
-        SPAN_MAX_MS,
-        "milliseconds",
-        "Time a new version may take before a request has expired.",
-    )
-
-
 class ModelSettings(Table):
     """All that can be said about how one model is monitored."""
 
@@ -276,6 +232,8 @@ class ModelSettings(Table):
     labels: Labels = Field(default_factory=Labels)
     incidents: Incidents = Field(default_factory=Incidents)
     retraining: Retraining = Field(default_factory=Retraining)
+    silence: Silence = Field(default_factory=Silence)
+    operations: Operations = Field(default_factory=Operations)
 
 
 class ModelConfig(ModelSettings):

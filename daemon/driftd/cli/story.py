@@ -105,6 +105,8 @@ def doubts(model: ModelStatus) -> list[str]:
     told = [f"model {model.name}: {unstable_words(model.unstable)}"] if model.unstable else []
     unjudged = _unjudged(model)
     told += [unjudged] if unjudged else []
+    if model.silent:
+        told.append(f"model {model.name}: cannot judge: " + "; ".join(map(": ".join, model.silent)))
     if model.over_budget:
         over = _listed(model.over_budget)
         told.append(
@@ -121,7 +123,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _unjudged(model: ModelStatus) -> str:
     missing = f"{model.events_missing:,} events of its reference are missing"
-    if model.phase != "watching":
+    if model.phase in ("learning", "reference"):
         return f"model {model.name}: cannot judge yet, {missing}"
     if not model.unjudged:
         return ""

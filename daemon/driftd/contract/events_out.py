@@ -40,7 +40,10 @@ class Contributor(Data):
     """One signal's part in an incident."""
 
     signal: str = Field(description="The signal, named by its path in the event.")
-    effect: str = Field(description="What changed about it: shift, missing, unseen, outside or invalid.")
+    effect: str = Field(
+        description="What changed about it: shift, missing, unseen, outside or invalid; silence, rate, burns or "
+        "burns_fast where it is told by ticks."
+    )
     detector: str = Field(description="The detector that found it.")
     strength: float = Field(description="How many times the detector's limit was reached, 1 or more.")
     share: float = Field(description="Its share in the strength of all contributors, 0 to 1.")

@@ -120,6 +120,14 @@ class Effect(StrEnum):
     """Its numbers lie far outside the reference's range, as after a change of unit."""
     INVALID = "invalid"
     """Its values are of the wrong type or not finite."""
+    SILENCE = "silence"
+    """It does not come, or what comes cannot be judged by."""
+    RATE = "rate"
+    """It comes more, or less, often."""
+    BURNS = "burns"
+    """It is beyond an objective, so that the error budget will not last."""
+    BURNS_FAST = "burns_fast"
+    """It is so far beyond an objective that the error budget is gone within days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ class Finding:
     `strength` is how many times the detector's own limit was reached (>= 1), `share` the share of events
     that the effect touches, `onset` where the change began as far as the detector can tell, `recent_mean` the mean
     since then where it is known apart from the panes. `weighed`: the detector has weighed its evidence over many
-    events, so its word needs no holding.
+    events, so its word needs no holding. `words` say what changed where no pane can show it.
     """
 
     signal: str
@@ -140,6 +148,7 @@ class Finding:
     onset: Place
     recent_mean: float | None = None
     weighed: bool = False
+    words: str = ""
 
 
 class PaneDetector(Protocol):

@@ -76,6 +76,7 @@ def finding_to_json(finding: Finding) -> dict[str, object]:
         "onset": place_to_json(finding.onset),
         "recent_mean": finding.recent_mean,
         "weighed": finding.weighed,
+        "words": finding.words,
     }
 
 
@@ -90,6 +91,7 @@ def finding_from_json(document: Mapping[str, Any]) -> Finding:
         place_from_json(document["onset"]),
         document["recent_mean"],
         bool(document["weighed"]),
+        document["words"],
     )
 
 

@@ -232,7 +232,9 @@ class Incidents:
             return []
         incident.open_panes += 1
         incident.silent_panes += 1
-        if incident.quiet_panes < self.settings.keep_open_panes:
+        # one event that comes ends a silence: it needs no time to show
+        quiet_panes = 1 if incident.kind is Kind.SILENCE else self.settings.keep_open_panes
+        if incident.quiet_panes < quiet_panes:
             return []
         incident.move(Cause.QUIET)
         del self.current[incident.kind]

@@ -30,16 +30,15 @@ from driftd.engine.learning import Task, learn_task, score_classes, score_rows, 
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.pairs import joined_pairs, no_pairs
+from driftd.engine.pulse import Pulse
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
+from driftd.engine.versions import replace_version
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
 from driftd.reference.profile import Profile
-
-VERSIONS_MAX = 100
-"""So many past versions are remembered, so that their late events do not bring them back."""
 
 NOTHING = Arrivals([], [], [], [], [], None, [])
 
@@ -67,6 +66,7 @@ class Monitor:
         self.incidents = Incidents(name, settings.incidents)
         self.retraining = Retraining(name, settings.retraining)
         self.join = Join(settings.labels)
+        self.pulse = Pulse(settings)
         self.counters: dict[str, int] = {}
         self.now_ms = 0
         self.repeated: list[int] = []
@@ -99,18 +99,14 @@ class Monitor:
 
     def deploy(self, version: str | None, place: Place) -> list[OutputEvent]:
         """A new version is out: what was open is closed, and what is normal is learned anew."""
-        if self.version is not None:
-            self.past_versions[self.version] = None
-            while len(self.past_versions) > VERSIONS_MAX:
-                del self.past_versions[next(iter(self.past_versions))]
-        if version is not None:
-            self.past_versions.pop(version, None)
+        replace_version(self.past_versions, self.version, version)
         self.count("deployments", 1)
         return self._begin_anew(version, place)
 
     def reset(self, place: Place) -> list[OutputEvent]:
         """A person wants the same version to be learned anew."""
         self.count("resets", 1)
+        self.pulse = Pulse(self.settings)
         return self._begin_anew(self.version, place)
 
     def _begin_anew(self, version: str | None, place: Place) -> list[OutputEvent]:
@@ -128,12 +124,15 @@ class Monitor:
     def resolve(self, kinds: Sequence[Kind], place: Place) -> list[OutputEvent]:
         """A person resolves the open incidents of `kinds`."""
         self.now_ms = max(self.now_ms, place.at_ms)
+        if Kind.SILENCE in kinds:
+            self.pulse.forget()
         return self._told(self.incidents.resolve(kinds), place)
 
     def tick(self, place: Place) -> list[OutputEvent]:
         """Time has passed."""
         self.now_ms = max(self.now_ms, place.at_ms)
-        return self._request(place)
+        evaluation = self.pulse.tick(place, self.counters)
+        return self._request(place) if evaluation is None else self._live(evaluation)
 
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
@@ -231,6 +230,8 @@ class Monitor:
         if len(taken.kept) < len(positions):
             values, at_ms = values.take(taken.kept), at_ms[taken.kept]
             positions = [positions[i] for i in taken.kept]
+        if self.schema is not None:
+            self.pulse.see(self.schema, values, at_ms, [records[position] for position in positions])
         evaluations = self.inputs.add(values, RecordPlaces(at_ms, positions, records))
         return told + [(positions[evaluation.index], evaluation) for evaluation in evaluations]
 

@@ -1,6 +1,7 @@
 """A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
 
-`head` (version, incidents, requests, counters), `reference.<stream>` (a profile: changes when it is renewed),
+`head` (version, incidents, requests, counters), `pulse` (what ticks know, and the time),
+`reference.<stream>` (a profile: changes when it is renewed),
 `stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted),
 what the join holds (see `join_state`), and `events.<n>` (first events, while they are gathered).
 """
@@ -25,6 +26,7 @@ from driftd.engine.join_state import join_entries, pairs_from_json, pairs_to_jso
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
+from driftd.engine.pulse_state import fill_pulse, pulse_to_json
 from driftd.engine.reference_state import (
     StoredHistory,
     builder_to_json,
@@ -57,7 +59,7 @@ class Memory:
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
     """The parts of `monitor`, None for one to delete: all of them, or those that may have changed since last time."""
-    entries: dict[str, Document | None] = {"head": _head(monitor)}
+    entries: dict[str, Document | None] = {"head": _head(monitor), "pulse": pulse_entry(monitor)}
     for stream in (monitor.inputs, monitor.outcomes):
         entries[f"stream.{stream.name.value}"] = _stream(stream)
         stored = StoredHistory() if whole else memory.histories.get(stream.name, StoredHistory())
@@ -75,6 +77,11 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
     entries |= _learning(monitor, memory, whole)
     entries |= join_entries(monitor.join, whole)
     return entries
+
+
+def pulse_entry(monitor: Monitor) -> Document:
+    """The part that each tick changes."""
+    return {"now_ms": monitor.now_ms, **pulse_to_json(monitor.pulse)}
 
 
 def _learning(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -101,7 +108,8 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.past_versions = dict.fromkeys(head["past_versions"])
     monitor.begin()
     monitor.counters = dict(head["counters"])
-    monitor.now_ms = head["now_ms"]
+    monitor.now_ms = parts["pulse"]["now_ms"]
+    fill_pulse(monitor.pulse, parts["pulse"])
     monitor.schema = None if head["schema"] is None else schema_from_json(head["schema"])
     monitor.task = None if head["task"] is None else Task(head["task"])
     monitor.learner.fill(head["learning"], parts)
@@ -134,7 +142,6 @@ def _head(monitor: Monitor) -> Document:
         "version": monitor.version,
         "past_versions": list(monitor.past_versions),
         "counters": dict(sorted(monitor.counters.items())),
-        "now_ms": monitor.now_ms,
         "schema": None if monitor.schema is None else schema_to_json(monitor.schema),
         "task": None if monitor.task is None else monitor.task.value,
         "learning": monitor.learner.head(),

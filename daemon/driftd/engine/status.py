@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from driftd.engine.kinds import Kind
 from driftd.engine.monitor import Monitor
 from driftd.reference.null import events_missing, judged_signals
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model. `phase` is learning, reference (is being counted) or watching.
+    """One model. `phase` is learning, reference (is being counted), watching, or silent (see `driftd.engine.pulse`).
 
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
     until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that
@@ -32,6 +33,8 @@ class ModelStatus:
     unstable: tuple[tuple[str, int], ...]
     counters: Mapping[str, int]
     over_budget: tuple[str, ...] = ()
+    silent: tuple[tuple[str, str], ...] = ()
+    """What does not come, or cannot be judged by, and that in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,13 @@ def model_status(monitor: Monitor) -> ModelStatus:
             over_budget += stream.watchers.over_budget if stream.watchers is not None else ()
             if phase == "watching" and stream.builder is not None:
                 missing = max(missing, events_missing(stream.profile, wanted))
+    silence = monitor.incidents.current.get(Kind.SILENCE)
+    silent = tuple(
+        (name, silence.findings[name].words)
+        for name in monitor.pulse.reasons
+        if silence is not None and name in silence.findings
+    )
+    phase = "silent" if silent else phase
     request = monitor.retraining.current
     return ModelStatus(
         monitor.name,
@@ -82,4 +92,5 @@ def model_status(monitor: Monitor) -> ModelStatus:
         tuple(unstable),
         dict(monitor.counters),
         tuple(over_budget),
+        silent,
     )

@@ -46,10 +46,11 @@ ELEVATED_FROM = 1.0
 
 
 class StreamName(StrEnum):
-    """The two streams of a model, in the order in which one record feeds them."""
+    """The two streams of a model, in the order in which one record feeds them; and its ticks, which have no panes."""
 
     INPUTS = "inputs"
     OUTCOMES = "outcomes"
+    TICKS = "ticks"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from driftd.detectors.base import Finding
 from driftd.engine.harm import Harm, Watched, harm_since
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
-from driftd.engine.kinds import STAGES
+from driftd.engine.kinds import STAGES, Kind
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.sentences import change_in_words, harm_sentence, resolved_sentence, summary_sentence
@@ -52,6 +52,17 @@ ENDINGS: Final = {
     Cause.NEW_VERSION: "a new version was deployed",
     Cause.PERSON: "a person resolved it",
 }
+COMES_AGAIN: Final = "what was missing comes again"
+
+
+NO_FIGURES: Final = Figures(count=0, missing_share=0.0, invalid_share=0.0, outside_share=0.0)
+"""Of what is no quantity of an event, such as that none came."""
+
+
+def ending(change: Change) -> str:
+    """Why the incident of `change` is over, in words."""
+    came = change.incident.kind is Kind.SILENCE and change.cause is Cause.QUIET
+    return COMES_AGAIN if came else ENDINGS[change.cause]
 
 
 class Teller:
@@ -88,7 +99,7 @@ class Teller:
         stage = STAGES[incident.kind]
         harm = self.harm(incident.onset.at_ms)
         summary = (
-            resolved_sentence(incident.kind, self.model, ENDINGS[change.cause])
+            resolved_sentence(incident.kind, self.model, ending(change))
             if incident.phase is Phase.RESOLVED
             else self._summary(incident, contributors, harm)
         )
@@ -175,6 +186,17 @@ class Teller:
         ]
 
     def _contributor(self, finding: Finding, share: float) -> Contributor:
+        if finding.words:
+            return Contributor(
+                signal=finding.signal,
+                effect=finding.effect,
+                detector=finding.detector,
+                strength=rounded(finding.strength),
+                share=rounded(share),
+                change=finding.words,
+                before=NO_FIGURES,
+                after=NO_FIGURES,
+            )
         stream, signal, profile = self._located(finding.signal)
         window = self.windows[stream.name]
         # the panes from the onset on show the change undiluted, where the window still holds its begin

@@ -1,7 +1,7 @@
 """What Prometheus reads. Rule: every counter of the engine is a metric of the same name; a phase is shown, not guessed.
 
 `driftd_model_phase` has one series per model and phase, 1 for the one it is in: a model that cannot be judged yet
-is at "learning" or "reference", never merely without alerts.
+is at "learning", "reference" or "silent", never merely without alerts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from driftd.engine.status import ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
 
 COMMIT_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-MODEL_PHASES: Final = ("learning", "reference", "watching")
+MODEL_PHASES: Final = ("learning", "reference", "watching", "silent")
 
 MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "predictions": "Predictions watched.",
@@ -126,6 +126,10 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     yield gauge("model_phase", "1 for the phase that the model is in.", ["model", "phase"], phases)
     missing = [((one.name,), one.events_missing) for one in models]
     yield gauge("model_events_missing", "Events until the model can be judged.", ["model"], missing)
+    silent = [((one.name, feed), 1) for one in models for feed, _ in one.silent]
+    yield gauge(
+        "model_silent", "1 for what does not come, or cannot be judged by.", ["model", "feed"], silent
+    )
     unjudged = [((one.name,), len(one.unjudged)) for one in models]
     yield gauge("model_signals_unjudged", "Signals that the reference cannot judge yet.", ["model"], unjudged)
     over = [((one.name,), len(one.over_budget)) for one in models]

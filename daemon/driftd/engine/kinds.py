@@ -75,6 +75,8 @@ LABEL_SIGNAL: Final = "label"
 
 def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
     """The kind of incident that `finding` belongs to; `inputs_moved`: the inputs have an incident of their own."""
+    if finding.effect is Effect.LABELS:
+        return Kind.LABEL_QUALITY
     if finding.signal in LOSS_SIGNALS:
         return Kind.PERFORMANCE if inputs_moved else Kind.CONCEPT_DRIFT
     if finding.signal == LABEL_SIGNAL:

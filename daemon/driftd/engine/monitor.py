@@ -25,6 +25,7 @@ from driftd.engine.incidents import Change, Incidents
 from driftd.engine.join import Join
 from driftd.engine.join_counts import JoinCounts
 from driftd.engine.kinds import Kind
+from driftd.engine.label_watch import LabelWatch
 from driftd.engine.learner import Learner
 from driftd.engine.learning import Task, learn_task, score_classes, score_rows, task_of
 from driftd.engine.outcomes import SCHEMAS, columns_of
@@ -42,6 +43,8 @@ VERSIONS_MAX = 100
 """So many past versions are remembered, so that their late events do not bring them back."""
 
 NOTHING = Arrivals([], [], [], [], [], None, [])
+
+STREAM_ORDER = {name: place for place, name in enumerate(StreamName)}
 
 Positioned: TypeAlias = tuple[int, OutputEvent]
 """An output and the index, in the batch, of the record that decided it."""
@@ -70,6 +73,7 @@ class Monitor:
         self.counters: dict[str, int] = {}
         self.now_ms = 0
         self.repeated: list[int] = []
+        self.looked: list[tuple[int, Evaluation]] = []
         self.begin()
 
     def begin(self) -> None:
@@ -81,6 +85,7 @@ class Monitor:
         self.inputs = self._stream(StreamName.INPUTS)
         self.outcomes = self._stream(StreamName.OUTCOMES)
         self.join.restart()
+        self.label_watch = LabelWatch(self.settings)
         streams = (self.inputs, self.outcomes)
         self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
         profile = self.file_profile
@@ -133,13 +138,14 @@ class Monitor:
     def tick(self, place: Place) -> list[OutputEvent]:
         """Time has passed."""
         self.now_ms = max(self.now_ms, place.at_ms)
-        return self._request(place)
+        looked = self.label_watch.tick(place)
+        return ([] if looked is None else self._live(looked)) + self._request(place)
 
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
-        self.repeated = []
-        evaluations = self._take(table, records)
-        evaluations.sort(key=lambda item: (item[0], item[1].stream is StreamName.OUTCOMES))
+        self.repeated, self.looked = [], []
+        evaluations = self._take(table, records) + self.looked
+        evaluations.sort(key=lambda item: (item[0], STREAM_ORDER[item[1].stream]))
         told: list[Positioned] = []
         for position, evaluation in evaluations:
             told += [(position, event) for event in self._live(evaluation)]
@@ -239,6 +245,8 @@ class Monitor:
     ) -> Taken:
         taken = take(self.join, arrivals, labels, records, self.past_versions.__contains__, stop)
         self.repeated += taken.repeated
+        kept = [(arrivals.positions[i], arrivals.at_ms[i]) for i in taken.kept]
+        self.looked += self.label_watch.add(kept, taken.joined, taken.joined_at, records, self.task)
         counts = self.join.take_counts()
         for name in JoinCounts.__dataclass_fields__:
             self.count(name, getattr(counts, name))

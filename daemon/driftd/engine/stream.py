@@ -46,10 +46,12 @@ ELEVATED_FROM = 1.0
 
 
 class StreamName(StrEnum):
-    """The two streams of a model, in the order in which one record feeds them."""
+    """What there is to say something of a model, in the order in which one record feeds it."""
 
     INPUTS = "inputs"
     OUTCOMES = "outcomes"
+    LABELS = "labels"
+    """No stream of panes: the watches of `label_watch`."""
 
 
 @dataclass(frozen=True, slots=True)

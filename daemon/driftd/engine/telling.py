@@ -8,6 +8,7 @@ from typing import Final
 from driftd.contract.cloudevents import EventType, encode_cloudevent, rfc3339
 from driftd.contract.events_out import (
     AlertData,
+    ClaimData,
     Contributor,
     DataRange,
     Figures,
@@ -18,11 +19,11 @@ from driftd.contract.events_out import (
 )  # fmt: skip
 from driftd.contract.record import Record
 from driftd.decode.rejections import Rejection
-from driftd.detectors.base import Finding
+from driftd.detectors.base import Claim, Finding
 from driftd.engine.harm import Harm, Watched, harm_since
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
-from driftd.engine.kinds import STAGES
+from driftd.engine.kinds import STAGES, Kind
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.sentences import change_in_words, harm_sentence, resolved_sentence, summary_sentence
@@ -34,6 +35,8 @@ from driftd.reference.profile import Profile
 SOURCE: Final = "urn:driftd"
 EXCERPT_BYTES: Final = 256
 CHANGES_IN_A_SENTENCE: Final = 3
+UNASKED: Final = (*LOSSES, Kind.LABEL_QUALITY)
+"""A loss is the harm, and labels that are wrong cannot tell of any."""
 UNKNOWN_MODEL: Final = "-"
 """Key of rejected events whose model cannot be told."""
 
@@ -108,7 +111,7 @@ class Teller:
             opened_at_ms=incident.opened_at_ms,
             contributors=contributors[: self.contributors_max],
             contributors_total=len(incident.findings),
-            harm=harm_data(harm),
+            harm=None if incident.kind is Kind.LABEL_QUALITY else harm_data(harm),
             replay=replay_command(incident.detected),
         )
         event_id = derived_id(
@@ -132,7 +135,7 @@ class Teller:
             evidence += self._contributors(incident)
         evidence = evidence[: self.contributors_max]
         if begun:
-            told = "; ".join(f"{c.signal} {c.change}" for c in evidence[:CHANGES_IN_A_SENTENCE])
+            told = "; ".join(told_change(c) for c in evidence[:CHANGES_IN_A_SENTENCE])
             summary = (
                 f"Model {self.model} asks for a new version: go back to {request.stage}, use data since "
                 f"{rfc3339(request.onset.at_ms)}. {told}."
@@ -167,7 +170,7 @@ class Teller:
 
     def _contributors(self, incident: Incident) -> list[Contributor]:
         """The strongest findings of `incident` with their figures."""
-        ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.signal))
+        ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.key))
         total = sum(finding.strength for finding in ranked)
         return [
             self._contributor(finding, finding.strength / total)
@@ -175,6 +178,8 @@ class Teller:
         ]
 
     def _contributor(self, finding: Finding, share: float) -> Contributor:
+        if finding.claim is not None:
+            return _claimed(finding, finding.claim, share)
         stream, signal, profile = self._located(finding.signal)
         window = self.windows[stream.name]
         # the panes from the onset on show the change undiluted, where the window still holds its begin
@@ -209,11 +214,11 @@ class Teller:
         )
 
     def _summary(self, incident: Incident, contributors: Sequence[Contributor], harm: Harm) -> str:
-        told = [(c.signal, c.change) for c in contributors[:CHANGES_IN_A_SENTENCE]]
+        told = [told_change(c) for c in contributors[:CHANGES_IN_A_SENTENCE]]
         since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
         others = len(incident.findings) - len(told)
         stage = STAGES[incident.kind]
-        harms = "" if incident.kind in LOSSES else harm_sentence(harm)
+        harms = "" if incident.kind in UNASKED else harm_sentence(harm)
         return summary_sentence(incident.kind, self.model, self.version, since, told, others, stage, harms)
 
 
@@ -243,6 +248,28 @@ def replay_command(decided: Place) -> str:
     """How to see it again: everything up to the record that decided."""
     until = f"{decided.topic}:{decided.partition}:{decided.offset}"
     return f"driftd record --until {until} -o incident.jsonl.gz && driftd replay incident.jsonl.gz"
+
+
+def told_change(contributor: Contributor) -> str:
+    """The change as it stands in a sentence: a claim needs no signal before it."""
+    if contributor.claim is not None:
+        return contributor.change.rstrip(".")
+    return f"{contributor.signal} {contributor.change}"
+
+
+def _claimed(finding: Finding, claim: Claim, share: float) -> Contributor:
+    before, after = rounded(claim.before), rounded(claim.after)
+    return Contributor(
+        signal=finding.signal,
+        effect=finding.effect,
+        detector=finding.detector,
+        strength=rounded(finding.strength),
+        share=rounded(share),
+        change=claim.sentence,
+        before=None,
+        after=None,
+        claim=ClaimData(parties=list(claim.parties), before=before, after=after, events=claim.events),
+    )
 
 
 def harm_data(harm: Harm) -> HarmData:

@@ -22,6 +22,7 @@ window_events = 40
 [defaults.labels]
 reference_events = 60
 reorder_max = 5
+period_ms = 60000
 [defaults.retraining]
 lasting_drift_panes = 4
 cooldown_ms = 1

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 
 import numpy as np
 
-from driftd.config import ModelSettings
+from driftd.config import Labels, ModelSettings
 from driftd.contract.record import Record
 from driftd.detectors.base import Claim, Effect, Finding
 from driftd.engine.learning import Task
@@ -66,17 +66,17 @@ class LabelWatch:
         self.stream = LabelStreamWatch(self.budget_labels, reference)
         self.annotators: AnnotatorWatch | None = None
         self.conventions: ConventionWatch | None = None
-        self._rule = TextRule()
+        self._rule = text_rule(settings.labels)
 
     def add(
         self,
-        predictions: Sequence[tuple[int, int]],
+        predictions: Sequence[tuple[int, int, object]],
         pairs: Pairs,
         joined_at: Sequence[int],
         records: Sequence[Record],
         task: Task | None,
     ) -> list[tuple[int, Evaluation]]:
-        """Take predictions, as (position of its record, time in ms), and pairs made by the records at `joined_at`.
+        """Take predictions, as (position of the record, time in ms, answer), and pairs, made by those at `joined_at`.
 
         What is found, with the positions of the deciding records. `task` is what the model does, None if not known yet.
         """
@@ -84,7 +84,7 @@ class LabelWatch:
             if not joined_at:
                 return []
             predictions = [one for one in predictions if one[0] >= joined_at[0]]
-        positions = np.array([*(position for position, _ in predictions), *joined_at], np.int64)
+        positions = np.array([*(one[0] for one in predictions), *joined_at], np.int64)
         # stable: a prediction comes before the labels that waited for it
         order = np.argsort(positions, kind="stable").tolist()
         coming = _Coming(predictions, pairs, order)
@@ -250,7 +250,9 @@ class LabelWatch:
 class _Coming:
     """Events in the order of their records, as columns that can be cut anywhere."""
 
-    def __init__(self, predictions: Sequence[tuple[int, int]], pairs: Pairs, order: Sequence[int]) -> None:
+    def __init__(
+        self, predictions: Sequence[tuple[int, int, object]], pairs: Pairs, order: Sequence[int]
+    ) -> None:
         count = len(predictions)
         labelled = pairs.labelled_at_ms.tolist()
         predicted = [
@@ -276,6 +278,11 @@ def begun(kind: type[Watch], budget_labels: float, labels: int, index: int, at_m
 def rebudgeted(watch: Watch, budget_labels: float) -> Watch:
     """`watch` as it is, with another budget."""
     return type(watch).from_json(watch.to_json() | {"budget_labels": budget_labels})
+
+
+def text_rule(settings: Labels) -> TextRule:
+    """What makes two texts the same, as configured."""
+    return TextRule(settings.text_case, settings.text_punctuation, fillers=settings.text_fillers)
 
 
 def is_sentence(value: object) -> TypeGuard[str]:

@@ -31,9 +31,10 @@ from driftd.engine.learning import Task, learn_task, score_classes, score_rows, 
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.pairs import joined_pairs, no_pairs
+from driftd.engine.performance_watch import PerformanceWatch
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
-from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
+from driftd.engine.taking import NOTHING, Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
@@ -41,8 +42,6 @@ from driftd.reference.profile import Profile
 
 VERSIONS_MAX = 100
 """So many past versions are remembered, so that their late events do not bring them back."""
-
-NOTHING = Arrivals([], [], [], [], [], None, [])
 
 STREAM_ORDER = {name: place for place, name in enumerate(StreamName)}
 
@@ -86,6 +85,7 @@ class Monitor:
         self.outcomes = self._stream(StreamName.OUTCOMES)
         self.join.restart()
         self.label_watch = LabelWatch(self.settings)
+        self.performance = PerformanceWatch(self.settings.labels)
         streams = (self.inputs, self.outcomes)
         self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
         profile = self.file_profile
@@ -245,8 +245,9 @@ class Monitor:
     ) -> Taken:
         taken = take(self.join, arrivals, labels, records, self.past_versions.__contains__, stop)
         self.repeated += taken.repeated
-        kept = [(arrivals.positions[i], arrivals.at_ms[i]) for i in taken.kept]
+        kept = [(arrivals.positions[i], arrivals.at_ms[i], arrivals.predictions[i]) for i in taken.kept]
         self.looked += self.label_watch.add(kept, taken.joined, taken.joined_at, records, self.task)
+        self.performance.add(kept, taken.joined, taken.joined_at, self.task)
         counts = self.join.take_counts()
         for name in JoinCounts.__dataclass_fields__:
             self.count(name, getattr(counts, name))

@@ -27,6 +27,7 @@ from driftd.engine.label_state import StoredLabels, label_entries, label_head, r
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
+from driftd.engine.performance_state import StoredPeriods, performance_entries, restore_performance
 from driftd.engine.reference_state import (
     StoredHistory,
     builder_to_json,
@@ -54,6 +55,7 @@ class Memory:
     learned_events: int = 0
     histories: dict[StreamName, StoredHistory] = field(default_factory=dict)
     labels: StoredLabels = field(default_factory=StoredLabels)
+    periods: StoredPeriods = field(default_factory=StoredPeriods)
 
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -76,6 +78,7 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
     entries |= _learning(monitor, memory, whole)
     entries |= join_entries(monitor.join, whole)
     entries |= label_entries(monitor.label_watch, memory.labels, whole)
+    entries |= performance_entries(monitor.performance, memory.periods, whole)
     return entries
 
 
@@ -120,6 +123,8 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.retraining.attempts = retraining["attempts"]
     monitor.retraining.asked = dict.fromkeys(retraining["asked"])
     restore_join(monitor.join, parts)
+    has_periods = head["performance"]
+    monitor.performance = restore_performance(monitor.settings.labels, parts, has_periods, memory.periods)
     monitor.label_watch = restore_labels(monitor.settings, head["labels"], parts, memory.labels)
     for stream in (monitor.inputs, monitor.outcomes):
         _fill_stream(stream, parts)
@@ -143,6 +148,7 @@ def _head(monitor: Monitor) -> Document:
         "learning": monitor.learner.head(),
         "pairs": pairs_to_json(monitor.pairs),
         "labels": label_head(monitor.label_watch),
+        "performance": monitor.performance.periods is not None,
         "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],
         "retraining": {
             "current": None if retraining.current is None else request_to_json(retraining.current),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftd.engine.monitor import Monitor
+from driftd.engine.performance_watch import PeriodStatus
 from driftd.reference.null import events_missing, judged_signals
 
 
@@ -14,7 +15,7 @@ class ModelStatus:
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
     until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that
     changed while the reference was counted, and when, in milliseconds. `over_budget` are detectors whose share of the
-    budget no calibration could reach, as "adwin on error".
+    budget no calibration could reach, as "adwin on error". `periods` tell how it does, by the time of predictions.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelStatus:
     unstable: tuple[tuple[str, int], ...]
     counters: Mapping[str, int]
     over_budget: tuple[str, ...] = ()
+    periods: tuple[PeriodStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,5 @@ def model_status(monitor: Monitor) -> ModelStatus:
         tuple(unstable),
         dict(monitor.counters),
         tuple(over_budget),
+        monitor.performance.report(monitor.join.clock_ms),
     )

@@ -181,6 +181,21 @@ def test_batches_and_restarts_do_not_show(answers: Answers) -> None:
     assert mature(engine.status().models[0])
 
 
+def test_a_label_for_a_period_that_goes_within_the_batch_counts_as_if_it_came_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(performance_watch, "PERIODS_MAX", 2)
+    stream = records(7, classes, delay=900)
+    whole, cut = Engine(CONFIG), Engine(CONFIG)
+    whole.apply(stream)
+    for piece in pieces(stream, range(0, len(stream), 97)):
+        cut.apply(piece)
+    assert whole.snapshot() == cut.snapshot()
+    periods = whole.monitors["m"].performance.periods
+    assert periods is not None
+    assert periods.refused.total() > 0
+
+
 def test_a_commit_writes_only_the_periods_that_counted_something() -> None:
     engine = Engine(CONFIG)
     stream = records(6, classes)

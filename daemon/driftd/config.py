@@ -6,12 +6,12 @@ Rules: a `Config` that exists is right; `Config()` works without a file.
 from pydantic import Field, PrivateAttr, model_validator
 
 from driftd.config_fields import Problem, Table, refuse
+from driftd.config_labels import Labels
 from driftd.config_life import Incidents, Operations, Retraining, Silence
 from driftd.config_models import (
     Budget,
     DetectorSettings,
     Features,
-    Labels,
     ModelConfig,
     ModelSettings,
     Panes,

@@ -63,10 +63,17 @@ def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:
     alert = event.topic is OutputTopic.ALERTS
     changes = data["contributors"] if alert else data["evidence"]
     total = data["contributors_total"] if alert else len(changes)
-    shown = "; ".join(f"{change['signal']} {change['change']}" for change in changes[:SHOWN_CHANGES])
+    shown = "; ".join(map(_change, changes[:SHOWN_CHANGES]))
     more = f"; and {total - SHOWN_CHANGES} more" if total > SHOWN_CHANGES else ""
     since = minute(data["onset"]["at_ms"] if alert else data["data_range"]["from_at_ms"])
     return f"since {since}: {shown}{more}"
+
+
+def _change(contributor: Mapping[str, Any]) -> str:
+    """What changed; a claim needs no signal before it."""
+    if contributor["claim"] is not None:
+        return str(contributor["change"]).rstrip(".")
+    return f"{contributor['signal']} {contributor['change']}"
 
 
 def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int, seconds: float) -> str:

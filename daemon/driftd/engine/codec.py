@@ -1,11 +1,12 @@
 """The small parts of the state as JSON and back. Rule: what is read back goes on exactly like what was written."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from driftd.detectors.base import Effect, Finding
+from driftd.detectors.base import Claim, Effect, Finding
 from driftd.engine.incidents import Incident, Phase
 from driftd.engine.kinds import Kind, Severity, Stage
 from driftd.engine.retraining import Request, RequestPhase
@@ -77,7 +78,7 @@ def finding_to_json(finding: Finding) -> dict[str, object]:
         "recent_mean": finding.recent_mean,
         "weighed": finding.weighed,
         "words": finding.words,
-    }
+    } | ({} if finding.claim is None else {"claim": asdict(finding.claim)})
 
 
 def finding_from_json(document: Mapping[str, Any]) -> Finding:
@@ -92,7 +93,16 @@ def finding_from_json(document: Mapping[str, Any]) -> Finding:
         document["recent_mean"],
         bool(document["weighed"]),
         document["words"],
+        claim_from_json(document.get("claim")),
     )
+
+
+def claim_from_json(document: Mapping[str, Any] | None) -> Claim | None:
+    """The claim of a finding, None where it has none."""
+    if document is None:
+        return None
+    own = dict(document)
+    return Claim(own.pop("sentence"), tuple(own.pop("parties")), **own)
 
 
 INCIDENT_NUMBERS = ("opened_at_ms", "held_panes", "quiet_panes", "silent_panes", "open_panes", "told_signals")
@@ -123,7 +133,7 @@ def incident_from_json(document: Mapping[str, Any]) -> Incident:
         Phase(document["phase"]),
         place_from_json(document["onset"]),
         place_from_json(document["detected"]),
-        {finding.signal: finding for finding in findings},
+        {finding.key: finding for finding in findings},
         **{name: int(document[name]) for name in INCIDENT_NUMBERS},
     )
 

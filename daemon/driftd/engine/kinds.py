@@ -80,6 +80,8 @@ def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
         return Kind.SILENCE
     if finding.effect in OPERATIONS_EFFECTS:
         return Kind.OPERATIONS
+    if finding.effect is Effect.LABELS:
+        return Kind.LABEL_QUALITY
     if finding.signal in LOSS_SIGNALS:
         return Kind.PERFORMANCE if inputs_moved else Kind.CONCEPT_DRIFT
     if finding.signal == LABEL_SIGNAL:

@@ -25,22 +25,24 @@ from driftd.engine.incidents import Change, Incidents
 from driftd.engine.join import Join
 from driftd.engine.join_counts import JoinCounts
 from driftd.engine.kinds import Kind
+from driftd.engine.label_watch import LabelWatch
 from driftd.engine.learner import Learner
 from driftd.engine.learning import Task, learn_task, score_classes, score_rows, task_of
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.pairs import joined_pairs, no_pairs
+from driftd.engine.performance_watch import PerformanceWatch
 from driftd.engine.pulse import Pulse
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
-from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
+from driftd.engine.taking import NOTHING, Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
 from driftd.engine.versions import replace_version
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
 from driftd.reference.profile import Profile
 
-NOTHING = Arrivals([], [], [], [], [], None, [])
+STREAM_ORDER = {name: place for place, name in enumerate(StreamName)}
 
 Positioned: TypeAlias = tuple[int, OutputEvent]
 """An output and the index, in the batch, of the record that decided it."""
@@ -70,6 +72,7 @@ class Monitor:
         self.counters: dict[str, int] = {}
         self.now_ms = 0
         self.repeated: list[int] = []
+        self.looked: list[tuple[int, Evaluation]] = []
         self.begin()
 
     def begin(self) -> None:
@@ -81,6 +84,8 @@ class Monitor:
         self.inputs = self._stream(StreamName.INPUTS)
         self.outcomes = self._stream(StreamName.OUTCOMES)
         self.join.restart()
+        self.label_watch = LabelWatch(self.settings)
+        self.performance = PerformanceWatch(self.settings.labels)
         streams = (self.inputs, self.outcomes)
         self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
         profile = self.file_profile
@@ -131,14 +136,15 @@ class Monitor:
     def tick(self, place: Place) -> list[OutputEvent]:
         """Time has passed."""
         self.now_ms = max(self.now_ms, place.at_ms)
-        evaluation = self.pulse.tick(place, self.counters)
-        return self._request(place) if evaluation is None else self._live(evaluation)
+        evaluations = (self.pulse.tick(place, self.counters), self.label_watch.tick(place))
+        told = [event for one in evaluations if one is not None for event in self._live(one)]
+        return told + self._request(place)
 
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
-        self.repeated = []
-        evaluations = self._take(table, records)
-        evaluations.sort(key=lambda item: (item[0], item[1].stream is StreamName.OUTCOMES))
+        self.repeated, self.looked = [], []
+        evaluations = self._take(table, records) + self.looked
+        evaluations.sort(key=lambda item: (item[0], STREAM_ORDER[item[1].stream]))
         told: list[Positioned] = []
         for position, evaluation in evaluations:
             told += [(position, event) for event in self._live(evaluation)]
@@ -222,11 +228,8 @@ class Monitor:
         told = self._outcomes(taken, records)
         if columns is None or not taken.kept:
             return told
-        values, at_ms, positions = (
-            Columns(columns.numbers, columns.categories),
-            columns.at_ms,
-            arrivals.positions,
-        )
+        values = Columns(columns.numbers, columns.categories)
+        at_ms, positions = columns.at_ms, arrivals.positions
         if len(taken.kept) < len(positions):
             values, at_ms = values.take(taken.kept), at_ms[taken.kept]
             positions = [positions[i] for i in taken.kept]
@@ -240,6 +243,9 @@ class Monitor:
     ) -> Taken:
         taken = take(self.join, arrivals, labels, records, self.past_versions.__contains__, stop)
         self.repeated += taken.repeated
+        kept = [(arrivals.positions[i], arrivals.at_ms[i], arrivals.predictions[i]) for i in taken.kept]
+        self.looked += self.label_watch.add(kept, taken.joined, taken.joined_at, records, self.task)
+        self.performance.add(kept, taken.joined, taken.joined_at, self.task)
         counts = self.join.take_counts()
         for name in JoinCounts.__dataclass_fields__:
             self.count(name, getattr(counts, name))

@@ -3,7 +3,8 @@
 `head` (version, incidents, requests, counters), `pulse` (what ticks know, and the time),
 `reference.<stream>` (a profile: changes when it is renewed),
 `stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted),
-what the join holds (see `join_state`), and `events.<n>` (first events, while they are gathered).
+what the join holds (see `join_state`), `label_watch.<name>` (see `label_state`), and `events.<n>` (first events, while
+they are gathered).
 """
 
 from collections.abc import Mapping
@@ -23,9 +24,11 @@ from driftd.engine.codec import (
     request_to_json,
 )  # fmt: skip
 from driftd.engine.join_state import join_entries, pairs_from_json, pairs_to_json, restore_join
+from driftd.engine.label_state import StoredLabels, label_entries, label_head, restore_labels
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
+from driftd.engine.performance_state import StoredPeriods, performance_entries, restore_performance
 from driftd.engine.pulse_state import fill_pulse, pulse_to_json
 from driftd.engine.reference_state import (
     StoredHistory,
@@ -55,6 +58,8 @@ class Memory:
     learning: Learner | None = None
     learned_events: int = 0
     histories: dict[StreamName, StoredHistory] = field(default_factory=dict)
+    labels: StoredLabels = field(default_factory=StoredLabels)
+    periods: StoredPeriods = field(default_factory=StoredPeriods)
 
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -76,6 +81,8 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
                 memory.references[key] = stream.profile
     entries |= _learning(monitor, memory, whole)
     entries |= join_entries(monitor.join, whole)
+    entries |= label_entries(monitor.label_watch, memory.labels, whole)
+    entries |= performance_entries(monitor.performance, memory.periods, whole)
     return entries
 
 
@@ -126,6 +133,9 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.retraining.attempts = retraining["attempts"]
     monitor.retraining.asked = dict.fromkeys(retraining["asked"])
     restore_join(monitor.join, parts)
+    has_periods = head["performance"]
+    monitor.performance = restore_performance(monitor.settings.labels, parts, has_periods, memory.periods)
+    monitor.label_watch = restore_labels(monitor.settings, head["labels"], parts, memory.labels)
     for stream in (monitor.inputs, monitor.outcomes):
         _fill_stream(stream, parts)
         memory.histories[stream.name] = stored_history(stream)
@@ -146,6 +156,8 @@ def _head(monitor: Monitor) -> Document:
         "task": None if monitor.task is None else monitor.task.value,
         "learning": monitor.learner.head(),
         "pairs": pairs_to_json(monitor.pairs),
+        "labels": label_head(monitor.label_watch),
+        "performance": monitor.performance.periods is not None,
         "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],
         "retraining": {
             "current": None if retraining.current is None else request_to_json(retraining.current),

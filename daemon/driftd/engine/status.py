@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from driftd.engine.kinds import Kind
 from driftd.engine.monitor import Monitor
+from driftd.engine.performance_watch import PeriodStatus
 from driftd.reference.null import events_missing, judged_signals
 
 
@@ -15,7 +16,7 @@ class ModelStatus:
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
     until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that
     changed while the reference was counted, and when, in milliseconds. `over_budget` are detectors whose share of the
-    budget no calibration could reach, as "adwin on error".
+    budget no calibration could reach, as "adwin on error". `periods` tell how it does, by the time of predictions.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ModelStatus:
     over_budget: tuple[str, ...] = ()
     silent: tuple[tuple[str, str], ...] = ()
     """What does not come, or cannot be judged by, and that in words."""
+    periods: tuple[PeriodStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +95,5 @@ def model_status(monitor: Monitor) -> ModelStatus:
         dict(monitor.counters),
         tuple(over_budget),
         silent,
+        monitor.performance.report(monitor.join.clock_ms),
     )

@@ -7,6 +7,7 @@ found theirs, and which pairs became due at which record.
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -36,6 +37,9 @@ class Arrivals:
     predictions: Sequence[PredictionValue]
     scores: NDArray[np.float64] | None
     segments: Sequence[str | None]
+
+
+NOTHING: Final = Arrivals([], [], [], [], [], None, [])
 
 
 @dataclass(slots=True)

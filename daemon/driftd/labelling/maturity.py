@@ -5,6 +5,7 @@ predictions that have become so old, how many were labelled at that age. So labe
 make those that came look like all (right-censoring); ages that too few predictions have reached are not judged.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ PER_OCTAVE: Final = 4
 AGES: Final = 32 * PER_OCTAVE
 EDGES_MS: Final = np.concatenate([[0.0], 250.0 * 2.0 ** (np.arange(AGES) / PER_OCTAVE)])
 """Ages in quarters of octaves from a quarter of a second on, (AGES + 1,)."""
+EDGES: Final = EDGES_MS.tolist()
 REACHED_MIN: Final = 20
 """So many predictions must have reached an age for it to be known."""
 RESOLUTION: Final = 16
@@ -31,7 +33,7 @@ def age_of(delay_ms: float) -> int:
     >>> age_of(-5), age_of(100), age_of(300), age_of(1e30)
     (0, 0, 2, 127)
     """
-    return min(max(int(np.searchsorted(EDGES_MS, delay_ms, side="right")) - 1, 0), AGES - 1)
+    return min(max(bisect_right(EDGES, delay_ms) - 1, 0), AGES - 1)
 
 
 class Predictions:

@@ -92,6 +92,11 @@ class LabelStreamWatch:
         return list(self._raised.findings.values())
 
     @property
+    def now_ms(self) -> int:
+        """The time of the stream in milliseconds, -1 before there is one."""
+        return self._clock.now_ms
+
+    @property
     def dropped(self) -> int:
         """Predictions that were forgotten because there were too many spans of them."""
         return self._predictions.dropped

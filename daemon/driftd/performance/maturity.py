@@ -91,7 +91,8 @@ class Maturity:
         self.costs = costs
         settings = periods.settings
         ages = [now_ms - (number + 1) * settings.period_ms for number in periods.held.numbers]
-        ages.append((settings.periods_max - 1) * settings.period_ms)  # of those that are held no longer
+        # of those that are held no longer; before there are such, so old an age was never seen
+        ages.append((settings.periods_max - 1) * settings.period_ms if periods.periods_evicted else 0)
         counts = {name: self._with_past(name) for name in ("delays", "delays_predicted")}
         made = np.concatenate([self._rows("made").sum(axis=1), periods.past.field("made").sum(axis=1)])
         ages_ms = np.array(ages, np.int64)

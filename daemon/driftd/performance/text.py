@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-FILLERS: Final = ("ah", "eh", "er", "erm", "hm", "hmm", "mhm", "mm", "uh", "uhm", "um", "äh", "ähm", "öhm")
+from driftd.text_fillers import FILLERS
+
 APOSTROPHES: Final = "'\u2019\u2018\u02bc\uff07"
 """Within a word: they go without leaving a gap, so that "today's" stays one word."""
 SHORT_CELLS_MAX: Final = 400

@@ -151,6 +151,7 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
         for kind in sorted(set(one.open_incidents))
     ]
     yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind"], kinds)
+    yield from performance_metrics(models)
     asked = [((one.name,), one.request is not None) for one in models]
     yield gauge("model_retraining_requested", "1 while a retraining request is in flight.", ["model"], asked)
     names = [
@@ -161,6 +162,23 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
         counts = [((one.name,), one.counters.get(name, 0)) for one in models]
         about = MODEL_COUNTERS.get(name, f"{name.replace('_', ' ')} of the model.")
         yield counter(f"model_{name}", about, ["model"], counts)
+
+
+def performance_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
+    """The latest period of each model that can be judged: about ten series for each."""
+    latest = [(one.name, period) for one in models for period in one.periods[::-1] if period.immature is None]
+    judged = dict(reversed(latest))
+    figures = [
+        ((name, figure), value[0])
+        for name, period in judged.items()
+        for figure, value in period.figures.items()
+    ]
+    about = "The latest mature period, by the time of predictions, corrected for who is labelled early."
+    yield gauge("model_performance", about, ["model", "figure"], figures)
+    begins = [((name,), period.start_ms / 1000) for name, period in judged.items()]
+    yield gauge("model_performance_period_seconds", "When that period began, since 1970.", ["model"], begins)
+    waiting = [((one.name,), sum(period.immature is not None for period in one.periods)) for one in models]
+    yield gauge("model_periods_immature", "Periods that cannot be judged yet.", ["model"], waiting)
 
 
 def gauge(

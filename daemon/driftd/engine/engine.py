@@ -269,8 +269,10 @@ class Engine:
             monitor = self.monitors[name]
             # a thousand models are ticked at once: all of one is written only where a tick can change it
             alive = bool(monitor.incidents.current) or monitor.retraining.current is not None
+            window_ms = monitor.label_watch.stream.window_began_ms
             events = monitor.tick(place)
             told += events
+            alive = alive or window_ms != monitor.label_watch.stream.window_began_ms
             (self.dirty if alive or events or monitor.incidents.current else self.memory.ticked).add(name)
         return told
 

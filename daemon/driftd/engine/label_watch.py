@@ -19,8 +19,10 @@ import numpy as np
 from driftd.config import Labels, ModelSettings
 from driftd.contract.record import Record
 from driftd.detectors.base import Claim, Effect, Finding
+from driftd.engine.label_stops import LabelStops
 from driftd.engine.learning import Task
 from driftd.engine.pairs import PairKind, Pairs
+from driftd.engine.pulse import Pulse
 from driftd.engine.stream import Evaluation, StreamName
 from driftd.labelling.annotators import AnnotatorWatch
 from driftd.labelling.conventions import ConventionWatch
@@ -56,7 +58,7 @@ class LabelWatch:
     def __init__(self, settings: ModelSettings) -> None:
         reference = settings.labels.reference_events
         self.settings = settings
-        self.events = self.labels = self.ticks = 0
+        self.events = self.labels = 0
         self.quiet_looks = settings.incidents.keep_open_panes
         self.budget_labels = BUDGET_LABELS_FIRST
         self.budget_due = RATE_LABELS
@@ -64,6 +66,7 @@ class LabelWatch:
         self.first_look: tuple[int, int] | None = None
         self.mapping: MappingWatch | None = MappingWatch(self.budget_labels, reference)
         self.stream = LabelStreamWatch(self.budget_labels, reference)
+        self.stops = LabelStops()
         self.annotators: AnnotatorWatch | None = None
         self.conventions: ConventionWatch | None = None
         self._rule = text_rule(settings.labels)
@@ -104,11 +107,11 @@ class LabelWatch:
             begin = end
         return told
 
-    def tick(self, place: Place) -> Evaluation | None:
-        """Time has passed, to `place`; what holds then, None if nothing does."""
+    def tick(self, place: Place, pulse: Pulse) -> Evaluation | None:
+        """Time has passed, to `place`, and `pulse` knows it; what holds then, None if nothing does."""
+        self.stops.tick(place.at_ms, pulse, self.labels)
         if not self.events:
             return None
-        self.ticks += 1
         self.stream.update([Comes.TICK], [place.at_ms], [None], [False])
         findings = self._findings()
         return self._evaluation(place, findings, pane_done=False) if findings else None
@@ -220,14 +223,10 @@ class LabelWatch:
             "label_mapping": self.mapping,
             "label_annotators": self.annotators,
             "label_conventions": self.conventions,
-            "label_stream": self.stream,
         }
-        return [
-            self._finding(name, finding)
-            for name, watch in watches.items()
-            if watch is not None
-            for finding in watch.findings
-        ]
+        found = {name: watch.findings for name, watch in watches.items() if watch is not None}
+        found["label_stream"] = self.stops.to_tell(self.stream.findings, self.labels)
+        return [self._finding(name, finding) for name, findings in found.items() for finding in findings]
 
     def _finding(self, watch: str, finding: LabelFinding) -> Finding:
         claim = Claim(finding.sentence, finding.parties, finding.before, finding.after, finding.labels)

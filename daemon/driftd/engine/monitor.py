@@ -136,7 +136,8 @@ class Monitor:
     def tick(self, place: Place) -> list[OutputEvent]:
         """Time has passed."""
         self.now_ms = max(self.now_ms, place.at_ms)
-        evaluations = (self.pulse.tick(place, self.counters), self.label_watch.tick(place))
+        ticked, looked = self.pulse.tick(place, self.counters), self.label_watch.tick(place, self.pulse)
+        evaluations = (self.label_watch.stops.but_told(ticked), looked)
         told = [event for one in evaluations if one is not None for event in self._live(one)]
         return told + self._request(place)
 

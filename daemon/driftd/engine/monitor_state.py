@@ -24,7 +24,7 @@ from driftd.engine.codec import (
     request_to_json,
 )  # fmt: skip
 from driftd.engine.join_state import join_entries, pairs_from_json, pairs_to_json, restore_join
-from driftd.engine.label_state import StoredLabels, label_entries, label_head, restore_labels
+from driftd.engine.label_state import StoredLabels, label_entries, label_head, label_ticked, restore_labels
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
@@ -88,7 +88,8 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
 
 def pulse_entry(monitor: Monitor) -> Document:
     """The part that each tick changes."""
-    return {"now_ms": monitor.now_ms, **pulse_to_json(monitor.pulse)}
+    labels = label_ticked(monitor.label_watch)
+    return {"now_ms": monitor.now_ms, "labels": labels, **pulse_to_json(monitor.pulse)}
 
 
 def _learning(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:

@@ -97,6 +97,16 @@ class LabelStreamWatch:
         return self._clock.now_ms
 
     @property
+    def clock(self) -> EventClock:
+        """Its clock: all that a tick changes while no window ends."""
+        return self._clock
+
+    @property
+    def window_began_ms(self) -> int:
+        """When the window began that labels are counted in, in milliseconds."""
+        return self._window_begin_ms
+
+    @property
     def dropped(self) -> int:
         """Predictions that were forgotten because there were too many spans of them."""
         return self._predictions.dropped

@@ -49,8 +49,8 @@ bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
 
-detection: tools ## false alarms and delay of all detectors, DATA=../shared/data; writes docs/detection-benchmark.* (a quarter of an hour)
-	$(BIN)/python -m benchmarks.detection --data $(DATA) --write docs
+detection: tools ## false alarms and delay of all detectors, as tables, DATA=../shared/data (a quarter of an hour)
+	$(BIN)/python -m benchmarks.detection --data $(DATA)
 
 kills: tools broker ## the test that kills the daemon at random moments, KILLS=1000 times (hours)
 	DRIFTD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/test_kills.py --timeout=0

@@ -56,7 +56,9 @@ def write(tables: Mapping[str, Sequence[Row]], budget_events: int, folder: Path)
         "# Detection: all detectors side by side",
         (
             "Made by `python -m benchmarks.detection --data DATA --write docs`; seeds are fixed, so the same program "
-            f"gives the same tables. The budget is one false alarm in {budget_events:,} events, over all 20 signals."
+            "gives the same tables (with --thorough slow detectors are given as much as the others, and twice the "
+            "time). "
+            f"The budget is one false alarm in {budget_events:,} events, over all 20 signals."
         ),
         f"![False alarms against delay]({NAME}.svg)",
     ]

@@ -22,7 +22,7 @@ from driftd.reference.null import judged_signals
 LENGTHS: Final = (1_000, 5_000, 20_000)
 GROW_DAYS: Final = (0.0, 15.0)
 QUIET_EVENTS: Final = 300_000
-SEEDS: Final = 2
+SEEDS: Final = 1
 WAIT_EVENTS: Final = 40_000
 CYCLE: Final = "week"
 """As it is where nobody changed it."""

@@ -2,12 +2,13 @@
 
 A bet on a pane of n events wins sum(counts x slopes) - n x price, divided by the scatter of its signal. The price is
 the log of the mean of exp(slope) under the reference, raised by what is not known: by the error of a finite reference
-(Bernstein's bound, at three standard errors), and in an hour that the reference has not seen by an allowance:
+(Bernstein's bound, over all signals), and in an hour that the reference has not seen by an allowance:
 there the reference is what was just before, and only a jump is a change.
 """
 
 from dataclasses import dataclass
 from math import log, pi
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -35,8 +36,8 @@ from driftd.reference.tilts import (
     tilts_of,
 )
 
-ERRORS: Final = 3.0
-"""Standard errors by which a price is raised for the finite reference."""
+REFERENCE_RISK: Final = 0.05
+"""The probability that a finite reference is worse in any of its signals than the prices of fixed bets pay for."""
 LEARNED_RISK: Final = 1e-5
 """The probability that a reference is worse than its learned bets pay for."""
 PRICE_STEP: Final = 2.0**-24
@@ -62,7 +63,7 @@ CATEGORY_WEIGHTS: Final = np.array(
 """How much is put on each bet. A tenth more or less moves a delay by a per cent: what matters is that none is zero."""
 DOWNWARDS_FROM: Final = 0.3
 """A bet whose slopes fall with the values, correlated by so much, is one on smaller values."""
-ONE_SIDED: Final = frozenset({"error", "loss", "failed"})
+ONE_SIDED: Final = frozenset({"failed"})
 """Signals of which less is no trouble: no bets are wasted on it."""
 
 
@@ -76,6 +77,8 @@ class Bets:
 
         An event comes every `event_ms`.
         """
+        # both ways, for each signal: 2 standard errors of one signal, 3 of each of twenty
+        self.errors = NormalDist().inv_cdf(1 - REFERENCE_RISK / 2 / max(int(watched.sum()), 1))
         memory_days = (MEMORY_EVENTS[0] + LATELY_AGE * REFRESH_EVENTS) * event_ms / DAY_MS
         self.allowance = float(np.clip(2 * pi * CYCLE_DEVIATIONS * memory_days, *ALLOWANCES))
         self.profile = profile
@@ -160,7 +163,7 @@ class Bets:
         first, second = _means(p, fixed.steep), _means(p, fixed.squared)
         variance = np.maximum(second - first**2, 0)
         independent = self.independent_events[:, :FIXED_BETS]
-        error = ERRORS**2 / independent
+        error = self.errors**2 / independent
         if self._bucket_events is not None:
             in_bucket = np.maximum(self._bucket_events[bucket][:, None] / self.scatter[:, :FIXED_BETS], 1.0)
             error = error + np.where(self.cyclic[:, None], 1 / in_bucket, 0.0)
@@ -169,7 +172,10 @@ class Bets:
         mean = first if seen else np.maximum(first, self._worst(p, fixed))
         # what a bet would win by an error of the reference it loses by being steeper than that, so steep ones need less
         steepness = np.sqrt(np.log1p(variance / mean**2))
-        bound = np.sqrt(variance * error) / (1 + steepness / 2) + ERRORS**2 / 2 * fixed.steepest / independent
+        bound = (
+            np.sqrt(variance * error) / (1 + steepness / 2)
+            + self.errors**2 / 2 * fixed.steepest / independent
+        )
         prices = _stepped(np.log(mean + bound))
         # where all is in one bin now, the rest that is left to the others would be won by a bet on this one
         return prices if seen else prices + 1 / MEMORY_EVENTS[0]

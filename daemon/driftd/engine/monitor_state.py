@@ -170,8 +170,9 @@ def _stream(stream: Stream) -> Document:
         "window": panes_to_json(stream.window.panes),
     }
     if stream.builder is not None:
-        is_watched = stream.profile is not None
-        document["builder"] = (growth_to_json if is_watched else builder_to_json)(stream.builder)
+        grows = stream.profile is not None and not stream.renewing
+        document["builder"] = (growth_to_json if grows else builder_to_json)(stream.builder)
+        document["renewing"] = stream.renewing
         document["reference_events"] = stream.reference_events
     if stream.counter is not None and stream.watchers is not None:
         document["counter"] = counter_to_json(stream.counter)
@@ -186,16 +187,16 @@ def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
     stream.well_at = {name: place_from_json(place) for name, place in document["well_at"].items()}
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
     stream.builder = None
-    if "builder" in document:
-        stream.reference_events = document["reference_events"]
-        if reference is None:
-            stream.builder = restore_builder(document["builder"], parts, stream)
     if reference is not None:
         profile = profile_from_json(reference)
         # without its detectors' states, what is calibrated would be calibrated again
         stream.watch(profile, document["detectors"])
         if stream.counter is not None:
             fill_counter(stream.counter, document["counter"])
-        if "builder" in document:
-            stream.builder = restore_growth(document["builder"], parts, stream, profile)
+    if "builder" in document:
+        stream.reference_events, stream.renewing = document["reference_events"], document["renewing"]
+        if stream.profile is None or stream.renewing:
+            stream.builder = restore_builder(document["builder"], parts, stream)
+        else:
+            stream.builder = restore_growth(document["builder"], parts, stream, stream.profile)
     stream.window.panes = panes_from_json(document["window"])

@@ -13,7 +13,7 @@ from driftd.engine.codec import counter_to_json, fill_counter
 from driftd.engine.stream import Stream
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 from driftd.reference.build import Builder, LevelCounter
-from driftd.reference.cut import Cut, cut_of
+from driftd.reference.cut import Cut
 from driftd.reference.document import schema_from_json, schema_to_json
 from driftd.reference.history import PACKED_BLOCKS, HistoryCounter, small
 from driftd.reference.profile import Profile
@@ -77,10 +77,7 @@ def restore_growth(
     document: Document, parts: Mapping[str, Document], stream: Stream, profile: Profile
 ) -> Builder:
     """The builder of `growth_to_json`, of the `profile` that it made last."""
-    builder = stream.builder_for(cut_of(profile), profile.pane_events)
-    for s, levels in enumerate(profile.levels):
-        if levels is not None:
-            builder.levels[s].unbounded = levels.unbounded
+    builder = stream.builder_like(profile, profile.pane_events)
     builder.counts, builder.low, builder.high = profile.counts, profile.low, profile.high
     builder.coarse_counts = integers_from_json(document["coarse_counts"])
     builder.sums = integers_from_json(document["sums"])

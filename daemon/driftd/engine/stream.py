@@ -11,26 +11,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
 from driftd.config import ModelSettings
-from driftd.decode.batch import INVALID
 from driftd.detectors.base import Finding
 from driftd.detectors.calibration import CALIBRATE
-from driftd.engine.kinds import LOSS_SIGNALS
+from driftd.engine.binning import UNSEEN_NAMES_MAX, binned
+from driftd.engine.losses import ELEVATED_FROM, has_improved, is_moving, is_trouble, losses_above, troubles_of
 from driftd.engine.watchers import Watchers, watchers_for
-from driftd.engine.window import Window, events_and_mean, losses_above, onset_before, pane_events_for
+from driftd.engine.window import Window, onset_before, pane_events_for
 from driftd.reference.build import Builder
-from driftd.reference.cut import Cut
+from driftd.reference.cut import Cut, cut_of
 from driftd.reference.cycle import DAY_MS, Cycle
 from driftd.reference.layout import COARSE
 from driftd.reference.null import judged_signals
 from driftd.reference.panes import Columns, Pane, PaneCounter, Place, Places
 from driftd.reference.profile import Profile
-
-UNSEEN_NAMES_MAX = 3
-"""So many names of unseen levels are kept per signal, to be told to a person."""
-
 
 GROWN_MAX = 4
 """A reference of rare events grows to so many times its first length, however many days that takes."""
@@ -38,11 +32,6 @@ GROWTH = 2
 """A reference that grows is looked at each time that it is so many times as long."""
 
 ENDLESS = 2**62
-
-TROUBLE_FROM = 1.0
-"""Standard errors above the reference from which what evidence says of a loss is trouble."""
-ELEVATED_FROM = 1.0
-"""Standard errors above the reference from which a loss is not over."""
 
 
 class StreamName(StrEnum):
@@ -58,8 +47,9 @@ class Evaluation:
 
     `index` is that event's index among those just added, `window` the latest complete panes, merged to a few, oldest
     first. `pane_done`: a pane has just been completed, so that its silence counts too. `elevated`:
-    error or loss is above the reference, found or not, so a loss of performance is not over. `unseen`: names of
-    levels that the reference did not have, by signal.
+    error or loss is above the reference, found or not, so a loss of performance is not over. `improved`: they have
+    been found to be smaller, and what is normal is counted anew from here on. `unseen`: names of levels that the
+    reference did not have, by signal.
     """
 
     stream: StreamName
@@ -70,14 +60,16 @@ class Evaluation:
     window: tuple[Pane, ...]
     unseen: Mapping[str, tuple[str, ...]]
     elevated: bool = False
+    improved: bool = False
 
 
 class Stream:
     """Counts the reference of one version, then watches.
 
     `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has
-    both is watched while its reference grows; `quiet_panes` is for how long nothing was found, `well_at`
-    when a loss was last no larger than in the reference.
+    both is watched while its reference grows, or, where it is `renewing`, until another one is there to take its
+    place; `quiet_panes` is for how long nothing was found, `well_at` when a loss was last no larger than in the
+    reference.
     """
 
     def __init__(
@@ -94,6 +86,7 @@ class Stream:
             else settings.labels.reference_events
         )
         self.builder: Builder | None = None
+        self.renewing = False
         self.profile: Profile | None = None
         self.counter: PaneCounter | None = None
         self.watchers: Watchers | None = None
@@ -110,15 +103,24 @@ class Stream:
         """A builder of this stream's reference, which has counted nothing yet."""
         return Builder(cut, self.levels_max, pane_events, Cycle(self.settings.reference.cycle))
 
+    def builder_like(self, profile: Profile, pane_events: int) -> Builder:
+        """The same for events that are to be counted as those of `profile` were."""
+        builder = self.builder_for(cut_of(profile), pane_events)
+        for s, levels in enumerate(profile.levels):
+            if levels is not None:
+                builder.levels[s].unbounded = levels.unbounded
+        return builder
+
     def watch(self, profile: Profile, states: Mapping[str, Any] | None = None) -> None:
         """Compare with `profile` from the next event on, with detectors that go on from `states` where given."""
         if self.profile is None or self.counter is None:
             pane_events = self.settings.panes.events or profile.pane_events
             self.counter = PaneCounter(len(profile.schema.signals), COARSE.width, pane_events)
-        elif self.watchers is not None:
+        elif self.watchers is not None and not self.renewing:
             states = self.watchers.state()
         # only to calibrate takes a history again: after a change of options
         calibrates = any(wanted.options.get(CALIBRATE) for wanted in self.settings.detectors)
+        self.renewing = False
         self.profile = profile if calibrates else profile.without_history()
         self.watchers = watchers_for(self.profile, self.settings, self.counter.pane_events, states)
 
@@ -133,26 +135,39 @@ class Stream:
             stop = min(taken + self._room(), len(places))
             part, where = columns.slice(taken, stop), places.slice(taken, stop)
             if self.profile is not None:
-                told += self._compare(part, where, taken)
+                told += self._renewed(self._compare(part, where, taken), part, where, taken)
             elif self.builder is not None:
                 self.builder.add(part, where)
-            if self.builder is not None and self.builder.events >= self.reference_events:
+            if self.builder is not None and self._is_complete(self.builder):
                 self._renew(self.builder)
             taken = stop
         return told
 
     def _room(self) -> int:
         """How many events may come until the reference has to be renewed: while it is watched it grows by panes."""
+        # what turns out to have improved is counted from there on, and that is not to be complete before it is begun
+        room = self.first_events if self.name is StreamName.OUTCOMES else ENDLESS
         if self.builder is None:
-            return ENDLESS
+            return room
         wanted = self.reference_events - self.builder.events
         if self.counter is None:
             return wanted
-        return -(-wanted // self.counter.pane_events) * self.counter.pane_events - self.counter.events
+        if self.renewing:
+            wanted += self.counter.events
+        whole = -(-wanted // self.counter.pane_events) * self.counter.pane_events
+        return min(room, whole - self.counter.events)
+
+    def _is_complete(self, builder: Builder) -> bool:
+        """Whether `builder` has counted what was wanted; one that takes another's place does so between panes."""
+        between = not self.renewing or self.counter is None or self.counter.events == 0
+        return between and builder.events >= self.reference_events
 
     def _renew(self, builder: Builder) -> None:
         """Watch by what `builder` has counted, if that tells anything; and end its growth, if that tells all."""
         profile, wanted = builder.build(self.model, self.version), self.settings.reference
+        if self.renewing and self.profile is not None and is_moving(profile, self.profile):
+            self.builder = self.builder_like(self.profile, builder.counter.pane_events)
+            return
         judged = judged_signals(profile, wanted.independent_events_min)
         over = profile.last_ms - profile.first_ms >= wanted.grow_days * DAY_MS and (
             builder.events >= GROWN_MAX * self.first_events or not wanted.grow_days
@@ -164,21 +179,39 @@ class Stream:
         else:
             self.reference_events = builder.events * GROWTH
 
+    def _renewed(
+        self, told: list[Evaluation], columns: Columns, places: Places, shift: int
+    ) -> list[Evaluation]:
+        """Count the events since losses became smaller as the next reference, until there is trouble again.
+
+        Otherwise a loss that comes back to what it was would be none. Of `told`, only what begins that is `improved`.
+        """
+        begin = 0 if self.renewing else None
+        for number, evaluation in enumerate(told):
+            if evaluation.improved and begin is not None:
+                told[number] = replace(evaluation, improved=False)
+            elif evaluation.improved:
+                begin = evaluation.index - shift + 1
+            elif evaluation.findings:
+                begin = None
+        if begin is None:
+            if self.renewing:
+                self.builder, self.renewing = None, False
+            return told
+        if begin > 0 and self.profile is not None and self.counter is not None:
+            self.builder, self.renewing = self.builder_like(self.profile, self.counter.pane_events), True
+            self.reference_events = self.first_events
+        if self.builder is not None:
+            self.builder.add(columns.slice(begin, len(places)), places.slice(begin, len(places)))
+        return told
+
     def _compare(self, columns: Columns, places: Places, shift: int) -> list[Evaluation]:
         if self.profile is None or self.counter is None or self.watchers is None:
             raise RuntimeError("a stream is fed before it has a reference or a builder: a bug of driftd")
-        bins, whole = self.profile.binning.count(columns.numbers)
-        news: list[tuple[int, str, str]] = []
-        if self.profile.category_rows:
-            rows, of_numbers = self.profile.number_rows, (bins, whole)
-            bins = np.empty((len(self.profile.schema.signals), len(places)), np.uint8)
-            whole = np.zeros(bins.shape, np.int64)
-            bins[rows], whole[rows] = of_numbers
-        for row, s in enumerate(self.profile.category_rows):
-            bins[s] = self._category_bins(s, columns.categories[row], news)
+        bins, whole, news = binned(self.profile, columns, len(places), self.unseen)
         panes = self.counter.add(bins, whole, places)
         detections = self.watchers.values(columns.numbers)
-        told = self._in_order(panes, detections, sorted(news), places, shift)
+        told = self._in_order(panes, detections, news, places, shift)
         self._grow(panes, {evaluation.index - shift for evaluation in told if evaluation.findings})
         return told
 
@@ -188,7 +221,8 @@ class Stream:
         for end, pane in panes:
             self.quiet_panes = 0 if any(begin <= index <= end for index in found_at) else self.quiet_panes + 1
             begin = end + 1
-            if self.builder is not None and self.quiet_panes > self.settings.incidents.keep_open_panes:
+            quiet = self.quiet_panes > self.settings.incidents.keep_open_panes
+            if self.builder is not None and not self.renewing and quiet:
                 self.builder.grow([pane])
         if any(index >= begin for index in found_at):
             self.quiet_panes = -1  # the pane that is not complete yet is to make it 0
@@ -216,7 +250,7 @@ class Stream:
                 self._hear(unheard, index)
                 first = (pane.first if pane is not None else self.counter.first) or places[index]
                 onset = onset_before(window, length, self.counter.pane_events - (end - index), first)
-                if self._is_trouble(finding, onset, window):
+                if self.profile is not None and is_trouble(self.profile, finding, onset, window):
                     trouble = [replace(finding, onset=onset)]
                     evaluations.append(self._evaluation(shift + index, places[index], trouble, window))
             self._hear(unheard, end)
@@ -237,15 +271,12 @@ class Stream:
         if self.profile is not None and self.name is StreamName.OUTCOMES:
             above = losses_above(self.profile, window)
             self.well_at |= {name: pane.last for name, errors in above.items() if errors <= 0}
-        # a smaller loss is a change, but no trouble, and trouble is no older than when there last was none
-        findings = [
-            replace(f, onset=max(f.onset, self.well_at.get(f.signal, f.onset), key=lambda place: place.at_ms))
-            for f in found
-            if f.signal not in LOSS_SIGNALS or above.get(f.signal, 0.0) >= TROUBLE_FROM
-        ]
-        elevated = any(deviations > ELEVATED_FROM for deviations in above.values())
+        troubles = troubles_of(found, above, self.well_at)
         return replace(
-            self._evaluation(index, pane.last, findings, window), pane_done=True, elevated=elevated
+            self._evaluation(index, pane.last, troubles, window),
+            pane_done=True,
+            elevated=any(errors > ELEVATED_FROM for errors in above.values()),
+            improved=not troubles and has_improved(found, above),
         )
 
     def _hear(self, unheard: deque[tuple[int, str, str]], until: int) -> None:
@@ -255,34 +286,3 @@ class Stream:
             names = self.unseen.get(signal, ())
             if name not in names and len(names) < UNSEEN_NAMES_MAX:
                 self.unseen = {**self.unseen, signal: (*names, name)}
-
-    def _is_trouble(self, finding: Finding, onset: Place, window: Sequence[Pane]) -> bool:
-        """Whether a value detector's finding is one: a loss that is smaller than the reference's since then is none."""
-        if self.profile is None or finding.signal not in LOSS_SIGNALS:
-            return True
-        names = [signal.name for signal in self.profile.schema.signals]
-        s = names.index(finding.signal)
-        since = [pane for pane in window if pane.first.at_ms >= onset.at_ms]
-        events, mean = events_and_mean(self.profile, s, since)
-        now = mean if events else finding.recent_mean
-        return now is not None and now > self.profile.scale(s).mean
-
-    def _category_bins(
-        self, signal: int, values: Sequence[object], news: list[tuple[int, str, str]]
-    ) -> list[int]:
-        """The bins of one category signal; names of levels that are new are added to `news` with their index."""
-        if self.profile is None:
-            raise RuntimeError("a stream without a profile has no categories: a bug of driftd")
-        codes, levels = self.profile.coarse_code_of_level[signal], self.profile.levels[signal]
-        if codes is None or levels is None:
-            raise RuntimeError("a number signal has no levels: a bug of driftd")
-        known: dict[object, int] = {None: COARSE.missing, INVALID: COARSE.invalid}
-        known.update(codes)
-        unknown = COARSE.values - 1 if levels.unbounded else COARSE.below
-        bins = [known.get(value, unknown) for value in values]
-        name = self.profile.schema.signals[signal].name
-        if not levels.unbounded and unknown in bins and len(self.unseen.get(name, ())) < UNSEEN_NAMES_MAX:
-            new = dict.fromkeys(str(value)[:100] for value in values if value not in known)
-            first = [str(value)[:100] for value in values]
-            news += [(first.index(level), name, level) for level in list(new)[:UNSEEN_NAMES_MAX]]
-        return bins

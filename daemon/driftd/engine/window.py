@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.engine.kinds import LOSS_SIGNALS
 from driftd.reference.layout import COARSE
 from driftd.reference.panes import Pane, Place, merged
 from driftd.reference.profile import Profile
@@ -72,20 +71,6 @@ def events_and_mean(profile: Profile, signal: int, panes: Iterable[Pane]) -> tup
     if not events:
         return 0, 0.0
     return events, float(profile.center[signal] + profile.quantum[signal] * (total / events))
-
-
-def losses_above(profile: Profile, window: Sequence[Pane]) -> dict[str, float]:
-    """By how many standard errors the mean of error and loss in `window` lies above the reference's."""
-    above: dict[str, float] = {}
-    whole = [merged(window)] if window else []
-    for s, signal in enumerate(profile.schema.signals):
-        if signal.name in LOSS_SIGNALS:
-            scale = profile.scale(s)
-            events, mean = events_and_mean(profile, s, whole)
-            if events:
-                noise = profile.inflation[s] * (1 / events + 1 / profile.events)
-                above[signal.name] = (mean - scale.mean) / (scale.deviation * float(noise) ** 0.5)
-    return above
 
 
 def onset_before(window: Sequence[Pane], length: int, in_pane: int, first: Place) -> Place:

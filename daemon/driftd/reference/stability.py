@@ -21,6 +21,8 @@ JUMP_MIN: Final = 9.0
 EXPLAINED_MIN: Final = 3.0
 """The whole scatters so many times as much as its two parts do: what merely wanders goes on wandering in each."""
 PART_BLOCKS_MIN: Final = 4
+MOVES_FROM: Final = 3.0
+"""Standard errors between the first and the second half of a reference from which it is on its way somewhere."""
 
 
 def jumps(profile: Profile) -> tuple[Jump, ...]:
@@ -28,13 +30,32 @@ def jumps(profile: Profile) -> tuple[Jump, ...]:
     history = profile.history
     if history.blocks < BLOCKS_MIN or not profile.schema.signals:
         return ()
+    return tuple(sorted(_jumps(profile, _deviations(profile)), key=lambda jump: -jump.errors))
+
+
+def moving(profile: Profile, scatter: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which signals of `profile` were still on their way when it was counted, (s,), if they scatter by `scatter` (s,).
+
+    Their own scatter would not do: what moves scatters for that very reason.
+    """
+    half = profile.history.blocks // 2
+    if half < 1:
+        return np.zeros(len(profile.schema.signals), np.bool_)
+    of_values = _deviations(profile)[:, :, 0]
+    move = of_values[-half:].mean(axis=0) - of_values[:half].mean(axis=0)
+    errors: NDArray[np.float64] = np.abs(move) * np.sqrt(half / 2 / scatter)
+    return errors >= MOVES_FROM
+
+
+def _deviations(profile: Profile) -> NDArray[np.float64]:
+    """The block sums of the history of `profile` in each direction, standardised, (t, s, 8)."""
+    history = profile.history
     null = profile.null if profile.null is not None else fit(profile)
     p = all_probabilities(profile)
     events = np.full(len(p), float(profile.events))
     tilts = tilts_of(p, is_number(profile), events)
     expected = expected_by_bucket(profile, null)
-    deviations = deviations_of(history, expected, buckets_of(history.at_ms, profile.cycle), tilts)
-    return tuple(sorted(_jumps(profile, deviations), key=lambda jump: -jump.errors))
+    return deviations_of(history, expected, buckets_of(history.at_ms, profile.cycle), tilts)
 
 
 def _jumps(profile: Profile, deviations: NDArray[np.float64]) -> list[Jump]:

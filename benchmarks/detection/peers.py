@@ -131,10 +131,11 @@ def windowed() -> list[Windowed]:
 
 
 def rivers() -> list[River]:
-    """River's detectors of numbers. KSWIN takes 260 us per value, and is seen on errors only."""
+    """River's detectors of numbers."""
     return [
         River("ADWIN", drift.ADWIN, 10 * DAY_EVENTS),
         River("PageHinkley", drift.PageHinkley, 10 * DAY_EVENTS),
+        River("KSWIN", drift.KSWIN, 10 * DAY_EVENTS, seed=7),
     ]
 
 

@@ -11,6 +11,7 @@ from driftd.config import Config
 from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
+from driftd.engine.newcomers import NEWCOMERS_MAX
 from driftd.engine.outputs import OutputTopic
 from streams import FIRST_MS, SMALL, Story, control, label, prediction
 
@@ -83,6 +84,22 @@ def test_missing_values_are_told_as_such() -> None:
 def test_a_feature_that_disappears_is_missing() -> None:
     first, *_ = after_normal(lambda _, rng: {"b": rng.choice("xy")})
     assert [(c["signal"], c["effect"]) for c in first["contributors"]] == [("features.a", "missing")]
+
+
+def test_features_that_appear_later_are_told_bounded_and_known_from_then_on() -> None:
+    records = predictions(200, normal)
+    for i in range(150):
+        records += predictions(1, lambda n, rng: {**normal(n, rng), f"new{n - 200}": 1.0}, 200 + i)
+    engine = Engine(small_config())
+    engine.apply(records[:230])
+    again = Engine(small_config(), engine.snapshot())
+    again.apply(records[230:])
+    (status,) = again.status().models
+    assert status.newcomers == tuple(f"new{n}" for n in range(NEWCOMERS_MAX))
+    assert status.absent == ()
+    schema = again.monitors["m"].schema
+    assert schema is not None
+    assert schema.others == status.newcomers  # so decoders do not ask the contract about each of these events
 
 
 def test_a_level_never_seen_is_told_by_name() -> None:

@@ -99,6 +99,23 @@ def test_a_model_with_a_reference_file_is_watched_from_its_first_event(
     assert "features.a" in capsys.readouterr().out
 
 
+def test_a_reference_of_another_schema_is_told_with_the_columns_that_differ(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert build("calm.jsonl", "--model", "m") == 0
+    Path("config.toml").write_text(
+        SMALL
+        + '[[models]]\nname = "m"\n[models.reference]\nfile = "m.json"\n[models.features]\nignore = ["note"]\n'
+    )
+    features = {"b": "x", "c": 1.5, "weight_kg": 80.0, "note": "n"}
+    with RecordingWriter(Path("other.jsonl")) as writer:
+        writer.write([prediction(i, FIRST_MS + i * 1000, features=features) for i in range(100)])
+    main(["replay", "other.jsonl"])
+    told = capsys.readouterr().err
+    assert "model m: the latest events have no values of features.a, the reference has" in told
+    assert "features that the reference does not have, which are not watched: weight_kg\n" in told
+
+
 WRONG = {
     "an unknown model": (
         ("calm.jsonl", "--model", "n"),

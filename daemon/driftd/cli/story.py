@@ -105,6 +105,15 @@ def doubts(model: ModelStatus) -> list[str]:
     told = [f"model {model.name}: {unstable_words(model.unstable)}"] if model.unstable else []
     unjudged = _unjudged(model)
     told += [unjudged] if unjudged else []
+    if model.absent:
+        told.append(
+            f"model {model.name}: the latest events have no values of {_listed(model.absent)}, the reference has"
+        )
+    if model.newcomers:
+        told.append(
+            f"model {model.name}: the events have features that the reference does not have, which are not watched: "
+            f"{_listed(model.newcomers)}"
+        )
     if model.over_budget:
         over = _listed(model.over_budget)
         told.append(

@@ -33,7 +33,8 @@ class PredictionColumns:
 
     `positions` (n,) int64 are indices of records, `numbers` (rows, n) the number and boolean signals in the
     schema's order (NaN missing, +inf of the wrong type), `categories` per category signal n of: a level, None
-    where missing, INVALID. `predictions` are as they came.
+    where missing, INVALID. `predictions` are as they came. `unknown` are features that the schema does not have, in the
+    order in which they came.
     """
 
     positions: NDArray[np.int64]
@@ -43,6 +44,7 @@ class PredictionColumns:
     predictions: list[Any]
     numbers: NDArray[np.float64]
     categories: list[Sequence[object]]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -120,7 +122,14 @@ def columns_from_rows(rows: PredictionRows, schema: Schema) -> PredictionColumns
         [row.prediction for row in rows.rows],
         np.array(numbers, np.float64).reshape(len(numbers), len(rows.rows)),
         list(categories),
+        unknown=_unknown(rows.rows, schema),
     )
+
+
+def _unknown(rows: Sequence[PredictionRow], schema: Schema) -> tuple[str, ...]:
+    known = {signal.name.removeprefix(FEATURE) for signal in schema.signals} | set(schema.others)
+    strange = [row.features for row in rows if not row.features.keys() <= known]
+    return tuple(dict.fromkeys(name for features in strange for name in features if name not in known))
 
 
 def label_columns(positions: list[int], rows: Sequence[LabelRow]) -> LabelColumns:
@@ -168,4 +177,5 @@ def joined_columns(first: PredictionColumns, second: PredictionColumns) -> Predi
         merged(first.predictions, second.predictions),
         np.concatenate([first.numbers, second.numbers], axis=1)[:, order],
         [merged(left, right) for left, right in zip(first.categories, second.categories, strict=True)],
+        unknown=tuple(dict.fromkeys(first.unknown + second.unknown)),
     )

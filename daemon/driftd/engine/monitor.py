@@ -12,13 +12,7 @@ import numpy as np
 
 from driftd.config import Limits, ModelSettings
 from driftd.contract.record import Record
-from driftd.decode.batch import (
-    LabelColumns,
-    ModelTable,
-    PredictionColumns,
-    PredictionRow,
-    columns_from_rows,
-)  # fmt: skip
+from driftd.decode.batch import LabelColumns, ModelTable, PredictionColumns, PredictionRow, columns_from_rows
 from driftd.decode.schema import Schema, SignalType
 from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
@@ -26,6 +20,7 @@ from driftd.engine.join import Join, JoinCounts, Pair
 from driftd.engine.kinds import Kind
 from driftd.engine.learner import Learner
 from driftd.engine.learning import Task, learn_task, task_of
+from driftd.engine.newcomers import Newcomers
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.retraining import Retraining
@@ -73,6 +68,7 @@ class Monitor:
     def begin(self) -> None:
         """Start to learn what is normal: for a new model, a new version, or after a reset."""
         self.learner = Learner(self.settings.features, self.limits)
+        self.newcomers = Newcomers(self.settings.features)
         self.schema: Schema | None = None
         self.task: Task | None = None
         self.pairs: list[Pair] = []
@@ -152,6 +148,7 @@ class Monitor:
         place = evaluation.place
         self.now_ms = max(self.now_ms, place.at_ms)
         self.teller.see(evaluation.stream, evaluation.window, evaluation.unseen)
+        self.count("improvements", evaluation.improved)
         changes = self.incidents.step(evaluation, self._is_harmless(evaluation))
         events = self._told(changes, place)
         return events + self._request(place) if changes or evaluation.pane_done else events
@@ -219,6 +216,8 @@ class Monitor:
         told = self._outcomes(taken, records)
         if columns is None or not taken.kept:
             return told
+        if columns.unknown and self.schema is not None:
+            self.schema = self.newcomers.met(self.schema, columns.unknown)
         values, at_ms, positions = (
             Columns(columns.numbers, columns.categories),
             columns.at_ms,

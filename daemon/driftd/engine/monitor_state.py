@@ -118,6 +118,7 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.task = None if head["task"] is None else Task(head["task"])
     monitor.learner.fill(head["learning"], parts)
     memory.learning, memory.learned_events = monitor.learner, len(monitor.learner)
+    monitor.newcomers.names = tuple(head["newcomers"])
     monitor.pairs = pairs_from_json(head["pairs"])
     for document in head["incidents"]:
         incident = incident_from_json(document)
@@ -150,6 +151,7 @@ def _head(monitor: Monitor) -> Document:
         "now_ms": monitor.now_ms,
         "schema": None if monitor.schema is None else schema_to_json(monitor.schema),
         "task": None if monitor.task is None else monitor.task.value,
+        "newcomers": list(monitor.newcomers.names),
         "learning": monitor.learner.head(),
         "pairs": pairs_to_json(monitor.pairs),
         "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],

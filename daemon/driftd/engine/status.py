@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftd.engine.monitor import Monitor
+from driftd.engine.stream import Stream
+from driftd.reference.layout import COARSE
 from driftd.reference.null import events_missing, judged_signals
+from driftd.reference.panes import merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,8 @@ class ModelStatus:
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
     until all can be judged. `unstable` are signals that changed while the reference was counted, and when, in
     milliseconds. `over_budget` are detectors whose share of the budget no calibration could reach, as "adwin on error".
+    `absent` are signals of the reference that none of the latest events has a value of, `newcomers` features of the
+    events that the reference does not have.
     """
 
     name: str
@@ -29,6 +34,8 @@ class ModelStatus:
     unstable: tuple[tuple[str, int], ...]
     counters: Mapping[str, int]
     over_budget: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    newcomers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +84,20 @@ def model_status(monitor: Monitor) -> ModelStatus:
         tuple(unstable),
         dict(monitor.counters),
         tuple(over_budget),
+        _absent(monitor.inputs),
+        monitor.newcomers.names,
+    )
+
+
+def _absent(stream: Stream) -> tuple[str, ...]:
+    """The signals that the reference of `stream` has values of, and its latest panes have none."""
+    panes = stream.window.panes
+    if stream.profile is None or not panes:
+        return ()
+    counts = merged(panes).counts
+    known = stream.profile.coarse_counts
+    return tuple(
+        signal.name
+        for s, signal in enumerate(stream.profile.schema.signals)
+        if counts[s, COARSE.missing] == counts[s].sum() and known[s, COARSE.missing] < known[s].sum()
     )

@@ -29,6 +29,7 @@ MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "predictions_of_past_versions": "Predictions of a version that was replaced: counted, not watched.",
     "out_of_order": "Labelled predictions whose turn had passed (labels.reorder_max).",
     "features_ignored": "Feature values beyond limits.features_max or not among the features watched.",
+    "improvements": "References of error and loss begun anew because those had become smaller.",
     "alerts_opened": "Alerts: incidents opened.",
     "alerts_updated": "Alerts: incidents changed.",
     "alerts_resolved": "Alerts: incidents over.",
@@ -124,6 +125,17 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
         "Detectors and signals whose share of the false-alarm budget no calibration could reach.",
         ["model"],
         over,
+    )
+    absent = [((one.name,), len(one.absent)) for one in models]
+    yield gauge(
+        "model_signals_absent", "Signals that the latest events have no values of.", ["model"], absent
+    )
+    newcomers = [((one.name,), len(one.newcomers)) for one in models]
+    yield gauge(
+        "model_features_not_in_reference",
+        "Features that came later, and are not watched.",
+        ["model"],
+        newcomers,
     )
     waiting = [((one.name,), one.waiting_predictions) for one in models]
     yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)

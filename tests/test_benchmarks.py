@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from river import drift
+from river.drift import kswin
 
 from benchmarks import detector_speed, memory, replay_speed, service_speed
 from benchmarks.detection import measure as detection
+from benchmarks.detection.kswin import quick_kswin
 from benchmarks.report import table
 from benchmarks.stream import Shape, events, numeric_event
 from driftd.contract.events_in import Label, Prediction
@@ -101,3 +105,22 @@ def test_a_table_is_aligned() -> None:
     assert (
         table([{"a": "x", "n": 1.5}, {"a": "long", "n": 12345}]) == "a          n\nx        1.5\nlong  12,345"
     )
+
+
+def test_the_quick_kswin_says_what_rivers_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    streams = [rng.normal(size=400), rng.integers(0, 2, 400) * 1.0, rng.normal(size=400).cumsum().round(1)]
+    rivers = [said(values.tolist()) for values in streams]
+    monkeypatch.setattr(kswin, "stats", kswin.stats)  # to be put back
+    quick_kswin()
+    assert [said(values.tolist()) for values in streams] == rivers
+    assert any(drift for stream in rivers for drift, _ in stream)
+
+
+def said(values: list[float]) -> list[tuple[bool, float]]:
+    """Whether River's KSWIN speaks at each of `values`, and its p-value."""
+    detector, told = drift.KSWIN(alpha=0.05, seed=7), list[tuple[bool, float]]()
+    for value in values:
+        detector.update(value)
+        told.append((detector.drift_detected, detector.p_value))
+    return told

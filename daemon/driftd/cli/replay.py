@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from driftd.cli.config_file import read_config
 from driftd.cli.output import Format, note, say
+from driftd.cli.periods import period_lines
 from driftd.cli.reference_file import read_references
 from driftd.cli.story import doubts, lines_of, summary
 from driftd.engine.engine import Engine
@@ -104,6 +105,6 @@ def replay_files(engine: Engine, files: Sequence[Path], listener: Listener) -> i
             totals[name] = totals.get(name, 0) + count
     note(summary(engine.counters, totals, records, seconds))
     for model in engine.status().models:
-        for doubt in doubts(model):
-            note(doubt)
+        for line in (*doubts(model), *period_lines(model)):
+            note(line)
     return totals.get("alerts_opened", 0)

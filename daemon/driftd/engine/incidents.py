@@ -76,9 +76,9 @@ def next_phase(phase: Phase, cause: Cause) -> Phase:
 class Incident:
     """One change in one model's life.
 
-    `findings` holds the strongest finding per signal. `held_panes` counts panes with findings, `quiet_panes`
-    panes without since the last one, `silent_panes` panes since subscribers heard of it, and `told_signals` how
-    many signals they heard of.
+    `findings` holds the strongest finding per key (its signal, mostly). `held_panes` counts panes with findings,
+    `quiet_panes` panes without since the last one, `silent_panes` panes since subscribers heard of it, and
+    `told_signals` how many signals they heard of.
     """
 
     incident_id: str
@@ -102,9 +102,9 @@ class Incident:
 
     def take(self, finding: Finding, severity: Severity) -> None:
         """Let `finding` join: the strongest of each signal is kept, and the earliest onset."""
-        known = self.findings.get(finding.signal)
+        known = self.findings.get(finding.key)
         if known is None or finding.strength > known.strength:
-            self.findings[finding.signal] = finding
+            self.findings[finding.key] = finding
         if finding.onset.at_ms < self.onset.at_ms:
             self.onset = finding.onset
         if severity.rank > self.severity.rank:
@@ -232,7 +232,9 @@ class Incidents:
             return []
         incident.open_panes += 1
         incident.silent_panes += 1
-        if incident.quiet_panes < self.settings.keep_open_panes:
+        # one event that comes ends a silence: it needs no time to show
+        quiet_panes = 1 if incident.kind is Kind.SILENCE else self.settings.keep_open_panes
+        if incident.quiet_panes < quiet_panes:
             return []
         incident.move(Cause.QUIET)
         del self.current[incident.kind]

@@ -94,17 +94,17 @@ def summary_sentence(
     model: str,
     version: str | None,
     since: str,
-    changes: Sequence[tuple[str, str]],
+    changes: Sequence[str],
     others: int,
     stage: Stage,
     harms: str = "",
 ) -> str:
-    """One paragraph for the person on call. `changes` are (signal, change in words), the strongest first.
+    """One paragraph for the person on call. `changes` are signals with their change in words, the strongest first.
 
     `harms` is what `harm_sentence` says.
     """
     named = f"model {model}" + (f" (version {version})" if version is not None else "")
-    told = "; ".join(f"{signal} {change}" for signal, change in changes)
+    told = "; ".join(changes)
     more = f"; and {others} more" if others > 0 else ""
     stop = "" if f"{told}{more}".endswith("?") else "."
     known = f" {harms}" if harms else ""

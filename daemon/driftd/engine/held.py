@@ -1,7 +1,7 @@
 """Predictions that are held for their labels, as columns. Rule: first in, first out, and no object for each.
 
 A ring: the prediction number n is in the row n modulo the number of rows, a power of two that grows as needed. What
-is text is a code of `Texts`. About 75 bytes for each, and 8 for each score.
+is text is a code of `Texts`. About 91 bytes for each, and 8 for each score.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +37,11 @@ COLUMNS: Final = {
     "label_kinds": np.uint8,
     "label_values": np.float64,
     "annotators": np.int32,
+    "label_ms": np.int64,
+    "weights": np.float64,
     "chunks": np.int32,
 }
-ROW_BYTES: Final = 75
+ROW_BYTES: Final = 91
 """What a row takes: its columns, and its share of the index."""
 SCORE_BYTES: Final = 8
 
@@ -72,6 +74,8 @@ class Views:
     label_kinds: Any
     label_values: Any
     annotators: Any
+    label_ms: Any
+    weights: Any
     chunks: Any
 
 

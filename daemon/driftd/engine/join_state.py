@@ -168,7 +168,7 @@ def _said_from_json(document: Document) -> list[Said]:
         values_from_json(document["weights"]),
         strict=True,
     )
-    return [(0, *row, PairKind.FIRST, None, None) for row in columns]
+    return [(0, *row, PairKind.FIRST, None, None, row[2], 0.0) for row in columns]
 
 
 def pairs_to_json(pairs: Pairs) -> Document:
@@ -196,7 +196,7 @@ def pairs_from_json(document: Document) -> Pairs:
     if not document:
         return no_pairs()
     numbers = rising_from_json(document["numbers"])
-    nothing = [None] * len(numbers)
+    nothing, labelled_at_ms = [None] * len(numbers), rising_from_json(document["labelled_at_ms"])
     return Pairs(
         numbers,
         rising_from_json(document["at_ms"]),
@@ -207,10 +207,12 @@ def pairs_from_json(document: Document) -> Pairs:
         floats_from_json(document["scores"]),
         document["segments"],
         values_from_json(document["labels"]),
-        rising_from_json(document["labelled_at_ms"]),
+        labelled_at_ms,
         texts_from_json(document["annotators"], len(numbers)),
         floats_from_json(document["weights"]),
         [PairKind.FIRST] * len(numbers),
         nothing,
         nothing,
+        labelled_at_ms,
+        np.zeros(len(numbers)),
     )

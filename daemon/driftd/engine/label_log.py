@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from driftd.engine.gather import Labels
 from driftd.engine.held import NOTHING, Held
 from driftd.engine.pairs import LabelValue
 from driftd.engine.texts import NO_TEXT
@@ -32,11 +33,13 @@ SPARE_LABELS: Final = 4 * CHUNK_LABELS
 
 
 class Filling(NamedTuple):
-    """The labels of a chunk that is being filled, as columns."""
+    """The labels of a chunk that is being filled, as columns; `first_ms`: when the first label of the prediction came."""
 
     numbers: list[int]
     labels: list[LabelValue]
     annotators: list[str | None]
+    first_ms: list[int]
+    weights: list[float]
 
 
 class LabelLog:
@@ -46,29 +49,33 @@ class LabelLog:
         """Empty, with `latest` as the number of the first chunk."""
         self.latest = latest
         self.full: dict[int, Document] = {}
-        self.filling = Filling([], [], [])
+        self.filling = Filling([], [], [], [], [])
         self.in_force: dict[int, int] = {latest: 0}
         self.in_force_total = 0
         self.stored = (latest, 0)
         self.dropped: set[int] = set()
 
-    def append(self, number: int, label: LabelValue, annotator: str | None) -> int:
+    def append(
+        self, number: int, label: LabelValue, annotator: str | None, first_ms: int, weight: float
+    ) -> int:
         """Write down that `label` is in force now for the prediction `number`; the chunk that it is in."""
         chunk = self.latest
         self.filling.numbers.append(number)
         self.filling.labels.append(label)
         self.filling.annotators.append(annotator)
+        self.filling.first_ms.append(first_ms)
+        self.filling.weights.append(weight)
         self.in_force[chunk] += 1
         self.in_force_total += 1
         return chunk
 
-    def append_all(
-        self, numbers: Sequence[int], labels: Sequence[LabelValue], annotators: Sequence[str | None]
-    ) -> int:
-        """Write down n labels, for which there is `room`; the chunk that they are in."""
+    def append_all(self, numbers: Sequence[int], said: Labels) -> int:
+        """Write down n first labels, for which there is `room`; the chunk that they are in."""
         self.filling.numbers.extend(numbers)
-        self.filling.labels.extend(labels)
-        self.filling.annotators.extend(annotators)
+        self.filling.labels.extend(said.labels)
+        self.filling.annotators.extend(said.annotators)
+        self.filling.first_ms.extend(said.at_ms)
+        self.filling.weights.extend(said.weights)
         self.in_force[self.latest] += len(numbers)
         self.in_force_total += len(numbers)
         return self.latest
@@ -106,16 +113,18 @@ class LabelLog:
             rows = held.rows_of(numbers)
             there = (held.columns["chunks"][rows] == chunk) & (held.columns["label_kinds"][rows] != NOTHING)
             rows = rows[there]
-            for number, row, label, annotator in zip(
+            for number, row, label, annotator, first_ms, weight in zip(
                 numbers[there].tolist(),
                 rows.tolist(),
                 held.labels(rows),
                 held.texts_of("annotators", rows),
+                held.columns["label_ms"][rows].tolist(),
+                held.columns["weights"][rows].tolist(),
                 strict=True,
             ):
                 assert label is not None
                 self.replaced(chunk)
-                held.views.chunks[row] = self.append(number, label, annotator)
+                held.views.chunks[row] = self.append(number, label, annotator, first_ms, weight)
                 self._close()
 
     def entries(self, whole: bool) -> dict[int, Document | None]:
@@ -141,7 +150,7 @@ class LabelLog:
         chunk, self.latest = self.latest, self.latest + 1
         self.in_force[self.latest] = 0
         self.full[chunk] = _document(self.filling)
-        self.filling = Filling([], [], [])
+        self.filling = Filling([], [], [], [], [])
         if not self.in_force[chunk]:
             self._drop(chunk)
 
@@ -163,6 +172,8 @@ def _document(filling: Filling) -> Document:
         "numbers": rising_to_json(filling.numbers),
         "labels": values_to_json(filling.labels),
         "annotators": texts_to_json(filling.annotators),
+        "first_ms": rising_to_json(filling.first_ms),
+        "weights": values_to_json(filling.weights),
     }
 
 
@@ -174,8 +185,9 @@ def restored_log(documents: dict[int, Document], latest: int, held: Held) -> Lab
         numbers = rising_from_json(document["numbers"])
         labels = values_from_json(document["labels"])
         annotators = texts_from_json(document["annotators"], len(numbers))
+        first_ms, weights = rising_from_json(document["first_ms"]), values_from_json(document["weights"])
         if chunk == latest:
-            log.filling = Filling(numbers.tolist(), labels, annotators)
+            log.filling = Filling(numbers.tolist(), labels, annotators, first_ms.tolist(), weights)
         else:
             log.full[chunk] = document
         there = np.flatnonzero(numbers >= held.first)
@@ -184,6 +196,8 @@ def restored_log(documents: dict[int, Document], latest: int, held: Held) -> Lab
         columns["label_kinds"][rows], columns["label_values"][rows] = kinds, values
         given = [annotators[i] for i in there.tolist()]
         columns["annotators"][rows] = [NO_TEXT if a is None else held.texts.code(a) for a in given]
+        columns["label_ms"][rows] = first_ms[there]
+        columns["weights"][rows] = np.array(weights, np.float64)[there]
         columns["chunks"][rows] = chunk
     labelled = held.live_rows()[columns["label_kinds"][held.live_rows()] != NOTHING]
     chunks, counts = np.unique(columns["chunks"][labelled], return_counts=True)

@@ -33,6 +33,7 @@ class Pair:
     """One pair; `number` is the prediction's place in the order of predictions, `place` where it came from.
 
     `replaced` is the label that a correction corrects, `replaced_annotator` who gave the label before this one.
+    `first_labelled_at_ms` is the time of the prediction's first label, `replaced_weight` what `replaced` weighed.
     """
 
     number: int
@@ -47,14 +48,16 @@ class Pair:
     kind: PairKind
     replaced: LabelValue | None
     replaced_annotator: str | None
+    first_labelled_at_ms: int
+    replaced_weight: float
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """n pairs; of each column the row i is the pair i's.
 
-    `numbers`, `at_ms` (of the predictions), `offsets`, `labelled_at_ms` are (n,) int64, `weights` (n,) float64,
-    `scores` (n, classes) float64, NaN where there is none.
+    `numbers`, `at_ms` (of the predictions), `offsets`, `labelled_at_ms`, `first_labelled_at_ms` are (n,) int64,
+    `weights`, `replaced_weights` (n,) float64, `scores` (n, classes) float64, NaN where there is none.
     """
 
     numbers: NDArray[np.int64]
@@ -72,6 +75,8 @@ class Pairs:
     kinds: Sequence[PairKind]
     replaced: Sequence[LabelValue | None]
     replaced_annotators: Sequence[str | None]
+    first_labelled_at_ms: NDArray[np.int64]
+    replaced_weights: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -91,6 +96,8 @@ class Pairs:
             self.kinds[index],
             self.replaced[index],
             self.replaced_annotators[index],
+            int(self.first_labelled_at_ms[index]),
+            float(self.replaced_weights[index]),
         )
 
     def __iter__(self) -> Iterator[Pair]:
@@ -140,8 +147,9 @@ def no_pairs(classes: tuple[str, ...] = ()) -> Pairs:
     integers, floats = np.zeros(0, np.int64), np.zeros(0)
     none = np.zeros((0, len(classes)))
     return Pairs(
-        integers, integers, [], integers, [], classes, none, [], [], integers, [], floats, [], [], []
-    )
+        integers, integers, [], integers, [], classes, none, [], [], integers, [], floats, [], [], [],
+        integers, floats,
+    )  # fmt: skip
 
 
 def joined_pairs(parts: Sequence[Pairs]) -> Pairs:

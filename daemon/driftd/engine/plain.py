@@ -17,6 +17,8 @@ from driftd.engine.texts import text_bytes
 from driftd.engine.waiting import Waiting
 
 FIRST = PairKind.FIRST
+NO_WEIGHTS = repeat(0.0)
+"""What first labels replace."""
 
 
 def are_plain(waiting: Waiting, numbers: NDArray[np.int64], at_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -48,10 +50,12 @@ def attach_plain(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> 
     kinds, values = held.hold_all(said.labels)
     held.columns["label_values"][rows] = values
     held.columns["annotators"][rows] = held.texts.hold_all(said.annotators)
-    held.columns["chunks"][rows] = waiting.log.append_all(numbers.tolist(), said.labels, said.annotators)
+    held.columns["label_ms"][rows], held.columns["weights"][rows] = said.at_ms, said.weights
+    held.columns["chunks"][rows] = waiting.log.append_all(numbers.tolist(), said)
     waiting.counts.labels_joined += len(rows)
     waiting.counts.labels_without_weight += said.weights.count(0.0)
-    both = list(zip(*said.of(numbers.tolist()), repeat(FIRST), repeat(None), repeat(None), strict=False))
+    first = (repeat(FIRST), repeat(None), repeat(None), said.at_ms, NO_WEIGHTS)
+    both = list(zip(*said.of(numbers.tolist()), *first, strict=False))
     waiting.said += both
     label_kinds, oldest_open = held.views.label_kinds, waiting.oldest_open
     # there is something to release only where the oldest one got its label, or where too many wait

@@ -91,14 +91,15 @@ class Waiting:
         if at_ms > predicted_ms + self.settings.join_window_ms:
             counts.labels_too_late += 1
             return
-        kind, replaced, by = FIRST, None, None
+        kind, replaced, by, first_ms, before = FIRST, None, None, at_ms, 0.0
         before_bytes = texts.held_bytes
         if views.label_kinds[row] == NOTHING:
             counts.labels_joined += 1
         else:
             replaced, by = held.label(row)
+            first_ms = views.label_ms[row]
             if type(replaced) is not type(label) or replaced != label:
-                kind = CORRECTION
+                kind, before = CORRECTION, views.weights[row]
                 counts.labels_corrected += 1
             elif by != annotator:
                 kind, replaced = AGREEMENT, None
@@ -111,10 +112,13 @@ class Waiting:
         views.label_values[row] = texts.hold(label) if type(label) is str else label
         views.label_kinds[row] = KINDS[type(label)]
         views.annotators[row] = NO_TEXT if annotator is None else texts.hold(annotator)
-        views.chunks[row] = self.log.append(number, label, annotator)
+        if kind is not AGREEMENT:
+            views.weights[row] = weight
+        views.label_ms[row] = first_ms
+        views.chunks[row] = self.log.append(number, label, annotator, first_ms, views.weights[row])
         if not weight:
             counts.labels_without_weight += 1
-        said = (position, number, label, at_ms, annotator, weight, kind, replaced, by)
+        said = (position, number, label, at_ms, annotator, weight, kind, replaced, by, first_ms, before)
         self.said.append(said)
         if kind is FIRST:
             heappush(self.ready, number)
@@ -122,7 +126,7 @@ class Waiting:
             if number == self.oldest_open:
                 self.advance()
         elif kind is CORRECTION and number in self.said_of:
-            self.said_of[number] = (position, number, label, at_ms, annotator, weight, FIRST, None, None)
+            self.said_of[number] = (*said[:6], FIRST, None, None, at_ms, 0.0)
         if self.log.is_full:
             self.log.tidy(held)
         if texts.held_bytes > before_bytes:

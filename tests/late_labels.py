@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftd.performance.expected import Expected, divergence
+from driftd.performance.maturity import PeriodReport
 from driftd.performance.pairs import Counts, Pairs, class_pairs
 from driftd.performance.periods import Periods, PeriodSettings
 
@@ -57,3 +59,10 @@ def fraud_stream(
     label = np.where(fraud, FRAUD, USUAL)
     delay_ms = (random.exponential(np.where(fraud, 1.5, 15.0)) * HOUR_MS).astype(np.int64)
     return Stream(at_ms, np.where(right, label, USUAL + FRAUD - label), label, delay_ms, hours)
+
+
+def deviations(report: PeriodReport, expected: Expected) -> float:
+    """How far labels are from what was expected, in standard errors of both."""
+    found = divergence(report, expected)
+    assert found is not None
+    return found.deviations

@@ -20,6 +20,7 @@ from driftd.performance.layout import Kind
 from driftd.performance.maturity import Maturity
 from driftd.performance.pairs import Counts, Pairs, Refused, class_pairs, number_pairs
 from driftd.performance.periods import Periods, PeriodSettings
+from late_labels import deviations
 
 HOUR_MS = 3_600_000
 Floats = NDArray[np.float64]
@@ -98,7 +99,7 @@ def test_where_the_concept_stays_the_divergence_is_that_of_chance() -> None:
         for hour in range(30, 34):
             follow(estimates, periods, scored(seed, hour, 1500, [0.8, 1.5, 3.0, 5.0][hour - 30]))
         maturity = Maturity(periods, 100 * HOUR_MS)
-        found += [divergence(maturity.of([hour]), estimates.expected([hour])) for hour in range(30, 34)]
+        found += [deviations(maturity.of([hour]), estimates.expected([hour])) for hour in range(30, 34)]
     assert max(map(abs, found)) < 3.5
     assert 0.6 < np.std(found) < 1.4
 
@@ -108,7 +109,7 @@ def test_where_the_concept_changes_labels_and_estimate_diverge() -> None:
         estimates, periods = learned(seed)
         follow(estimates, periods, scored(seed, 30, 2000, 3.0, turned=0.2))
         report = Maturity(periods, 100 * HOUR_MS).of([30])
-        assert divergence(report, estimates.expected([30])) < -5
+        assert deviations(report, estimates.expected([30])) < -5
 
 
 def test_the_estimate_is_replaced_by_labels_that_are_mature() -> None:
@@ -119,7 +120,7 @@ def test_the_estimate_is_replaced_by_labels_that_are_mature() -> None:
     source, figure = best_known(before, estimates.expected([30]), "accuracy")
     assert source is Source.ESTIMATED
     assert figure == estimates.expected([30]).figures["estimated_accuracy"]
-    assert np.isnan(divergence(before, estimates.expected([30])))
+    assert divergence(before, estimates.expected([30])) is None
     periods.label(data.at_ms, data.at_ms, data.pairs())
     after = Maturity(periods, 100 * HOUR_MS).of([30])
     source, figure = best_known(after, estimates.expected([30]), "accuracy")
@@ -217,8 +218,8 @@ def test_the_loss_of_numbers_is_expected_by_their_size_and_diverges_where_it_is_
         assert moved.as_labelled["mae"] > 1.3 * was.as_labelled["mae"]
         assert expected.figures["expected_mae"].value == pytest.approx(moved.as_labelled["mae"], rel=0.1)
         assert expected.figures["expected_rmse"].value == pytest.approx(moved.as_labelled["rmse"], rel=0.15)
-        assert abs(divergence(moved, expected)) < 4
-        assert divergence(worse_now, estimates.expected([21])) > 6
+        assert abs(deviations(moved, expected)) < 4
+        assert deviations(worse_now, estimates.expected([21])) > 6
 
 
 def test_of_texts_nothing_is_estimated() -> None:

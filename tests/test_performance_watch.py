@@ -13,7 +13,8 @@ from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine import performance_watch
 from driftd.engine.engine import Engine
-from driftd.engine.performance_watch import PERIODS_MAX, PeriodStatus
+from driftd.engine.performance_watch import PERIODS_MAX
+from driftd.engine.period_status import PeriodStatus
 from driftd.engine.status import ModelStatus
 from driftd.performance.maturity import Immature
 from driftd.shells.metrics import performance_metrics
@@ -102,6 +103,8 @@ def test_a_mature_period_has_its_accuracy_with_an_interval_and_an_open_one_has_n
     for period in mature(model):
         value, low, high = period.figures["accuracy"]
         assert value == pytest.approx(0.9, abs=0.05)
+        assert low is not None
+        assert high is not None
         assert low < value < high
         assert period.figures["log_loss"][0] > 0
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from driftd.contract.cloudevents import rfc3339
-from driftd.engine.performance_watch import PeriodStatus
+from driftd.engine.period_status import PeriodStatus
 from driftd.engine.status import ModelStatus
 
 PERIODS_SHOWN: Final = 7

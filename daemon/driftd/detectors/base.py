@@ -130,6 +130,8 @@ class Effect(StrEnum):
     """It is so far beyond an objective that the error budget is gone within days."""
     LABELS = "labels"
     """Labels are made, or come, otherwise; its claim says how."""
+    DIVERGES = "diverges"
+    """Labels say otherwise than what was expected without them; its claim says how."""
 
 
 @dataclass(frozen=True, slots=True)

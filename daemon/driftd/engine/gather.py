@@ -14,7 +14,8 @@ Said: TypeAlias = tuple[
     int, int, LabelValue, int, str | None, float, PairKind, LabelValue | None, str | None, int, float
 ]  # fmt: skip
 """Position of the label's record, number of its prediction, label, its time, annotator, weight, what it is to its
-prediction, the label that it corrects, who gave that, when the first label came, and the weight of what it corrects. A plain tuple takes a quarter of the time of a named one."""
+prediction; the label that it corrects, who gave that, and what it weighed; in between, when the first label came.
+A plain tuple takes a quarter of the time of a named one."""
 
 
 class Labels(NamedTuple):
@@ -41,7 +42,9 @@ def gathered(said: Sequence[Said], held: Held, sources: Sequence[Source], classe
     """The pairs of labels with their predictions, which are held."""
     if not said:
         return no_pairs(classes)
-    _, numbers_, labels, at_ms, annotators, weights, kinds, replaced, by, first_ms, before = zip(*said, strict=True)
+    _, numbers_, labels, at_ms, annotators, weights, kinds, replaced, by, first_ms, before = zip(
+        *said, strict=True
+    )
     numbers = np.array(numbers_, np.int64)
     rows = held.rows_of(numbers)
     names: list[Mapping[str, str] | None] = [None] * len(said)

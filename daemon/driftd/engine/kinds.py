@@ -82,6 +82,8 @@ def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
         return Kind.OPERATIONS
     if finding.effect is Effect.LABELS:
         return Kind.LABEL_QUALITY
+    if finding.effect is Effect.DIVERGES:
+        return Kind.CONCEPT_DRIFT
     if finding.signal in LOSS_SIGNALS:
         return Kind.PERFORMANCE if inputs_moved else Kind.CONCEPT_DRIFT
     if finding.signal == LABEL_SIGNAL:

@@ -33,7 +33,7 @@ SPARE_LABELS: Final = 4 * CHUNK_LABELS
 
 
 class Filling(NamedTuple):
-    """The labels of a chunk that is being filled, as columns; `first_ms`: when the first label of the prediction came."""
+    """The labels of a chunk that is being filled, as columns; `first_ms` is when the prediction got its first one."""
 
     numbers: list[int]
     labels: list[LabelValue]

@@ -12,13 +12,7 @@ import numpy as np
 
 from driftd.config import Limits, ModelSettings
 from driftd.contract.record import Record
-from driftd.decode.batch import (
-    LabelColumns,
-    ModelTable,
-    PredictionColumns,
-    PredictionRow,
-    columns_from_rows,
-)  # fmt: skip
+from driftd.decode.batch import LabelColumns, ModelTable, PredictionColumns, PredictionRow, columns_from_rows
 from driftd.decode.schema import Schema
 from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
@@ -31,7 +25,8 @@ from driftd.engine.learning import Task, learn_task, score_classes, score_rows, 
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.pairs import joined_pairs, no_pairs
-from driftd.engine.performance_watch import PerformanceWatch
+from driftd.engine.performance_watch import PerformanceWatch, learned_of
+from driftd.engine.period_counting import Came, made_of
 from driftd.engine.pulse import Pulse
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
@@ -85,7 +80,7 @@ class Monitor:
         self.outcomes = self._stream(StreamName.OUTCOMES)
         self.join.restart()
         self.label_watch = LabelWatch(self.settings)
-        self.performance = PerformanceWatch(self.settings.labels)
+        self.performance = PerformanceWatch(self.settings)
         streams = (self.inputs, self.outcomes)
         self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
         profile = self.file_profile
@@ -169,10 +164,11 @@ class Monitor:
         if self.settings.incidents.page != "harmful" or not evaluation.findings:
             return False
         onset_ms = min(finding.onset.at_ms for finding in evaluation.findings)
-        return self.teller.harm(onset_ms).verdict in (Verdict.BENIGN, Verdict.PENDING)
+        return self.teller.harm(onset_ms, self.incidents.moved()).verdict in (Verdict.BENIGN, Verdict.PENDING)
 
     def _told(self, changes: Sequence[Change], place: Place) -> list[OutputEvent]:
-        events = [self.teller.alert(change, place) for change in changes]
+        moved = self.incidents.moved(changes)
+        events = [self.teller.alert(change, place, moved) for change in changes]
         for event in events:
             self.count("alerts_" + event.event_type.split(".")[-2], 1)
         return events
@@ -246,7 +242,9 @@ class Monitor:
         self.repeated += taken.repeated
         kept = [(arrivals.positions[i], arrivals.at_ms[i], arrivals.predictions[i]) for i in taken.kept]
         self.looked += self.label_watch.add(kept, taken.joined, taken.joined_at, records, self.task)
-        self.performance.add(kept, taken.joined, taken.joined_at, self.task)
+        made, came = made_of(arrivals, taken.kept), Came(taken.joined, taken.joined_at)
+        learned, next_number = learned_of(self.task, self.inputs), self.join.waiting.next_number
+        self.looked += self.performance.add(made, next_number, came, records, learned)
         counts = self.join.take_counts()
         for name in JoinCounts.__dataclass_fields__:
             self.count(name, getattr(counts, name))

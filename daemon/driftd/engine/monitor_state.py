@@ -135,7 +135,7 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.retraining.asked = dict.fromkeys(retraining["asked"])
     restore_join(monitor.join, parts)
     has_periods = head["performance"]
-    monitor.performance = restore_performance(monitor.settings.labels, parts, has_periods, memory.periods)
+    monitor.performance = restore_performance(monitor.settings, parts, has_periods, memory.periods)
     monitor.label_watch = restore_labels(monitor.settings, head["labels"], parts, memory.labels)
     for stream in (monitor.inputs, monitor.outcomes):
         _fill_stream(stream, parts)

@@ -107,6 +107,16 @@ class Pairs:
         """Where the prediction of the pair `index` came from."""
         return Place(int(self.at_ms[index]), *self.sources[index], int(self.offsets[index]))
 
+    def take(self, index: Sequence[int]) -> "Pairs":
+        """The pairs at `index`."""
+        columns: dict[str, Any] = {}
+        for name in Pairs.__dataclass_fields__:
+            column = getattr(self, name)
+            if name != "classes":
+                is_array = isinstance(column, np.ndarray)
+                columns[name] = column[list(index)] if is_array else [column[i] for i in index]
+        return Pairs(classes=self.classes, **columns)
+
     def slice(self, start: int, stop: int) -> "Pairs":
         """The pairs from `start` to before `stop`."""
         columns: dict[str, Any] = {

@@ -1,235 +1,294 @@
 """How a model does, by the time of its predictions. Rule: a label counts in the period of its prediction, once.
 
 Counted is from the period on that follows the first label, so that each period knows all its predictions, and a model
-without labels costs nothing. What counts is the first label of a prediction: what a correction replaces is not known
-well enough to be taken back. Between two predictions that begin a period, predictions and labels may be counted in any
-order; there, and only there, a batch is cut.
+without labels costs nothing. A correction takes back the label that it corrects, and counts with the time of the first.
+
+What comes is only kept at first: between two predictions that begin a period, predictions and labels may be counted in
+any order, so they are counted many at once, when somebody asks or PENDING_MAX have come. Where a period begins, all
+before it is counted, and periods whose labels are complete are settled: they teach what is to be expected of others,
+or are compared with it (`divergence`), at the record of that prediction.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import isnan
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.config import Labels as Settings
+from driftd.config import ModelSettings
+from driftd.contract.record import Record
+from driftd.engine.divergence import GROWTH, Compared, DivergenceWatch
+from driftd.engine.edges import coarse_edges_of
 from driftd.engine.label_watch import is_sentence, text_rule
 from driftd.engine.learning import Task
-from driftd.engine.outcomes import class_name, number_or_invalid
-from driftd.engine.pairs import PairKind, Pairs
-from driftd.performance.codes import MISSING, OTHER, Codes
+from driftd.engine.pairs import PairKind, Pairs, joined_pairs
+from driftd.engine.performance_columns import SEGMENTS_MAX, Columns
+from driftd.engine.period_counting import Came, Made, all_made, count_all
+from driftd.engine.period_status import PeriodStatus, calibration, period_status
+from driftd.engine.stream import Evaluation, Stream, StreamName
+from driftd.performance.codes import MISSING
+from driftd.performance.estimate import Estimates
+from driftd.performance.expected import divergence
 from driftd.performance.layout import Kind
-from driftd.performance.maturity import Maturity, PeriodReport
-from driftd.performance.pairs import Pairs as Counted
-from driftd.performance.pairs import class_pairs, number_pairs, text_pairs
+from driftd.performance.maturity import Maturity
+from driftd.performance.pairs import CLASSES_MAX
 from driftd.performance.periods import Periods, PeriodSettings
-from driftd.performance.text import compare
+from driftd.reference.panes import Place
 
 PERIODS_MAX: Final = 32
 """Periods held; with a day each they cover the longest time that a prediction waits for its label, and a month."""
-NAMES_MAX: Final = 64
 REPORT_EVENTS: Final = 4_096
 """A report takes some 20 ms, and is asked for at each commit: it is made anew after so many events, or a new period."""
+PENDING_MAX: Final = 4_096
 
-Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodStatus:
-    """One period: from `start_ms` to before `end_ms`, by the times of predictions.
+class Learned:
+    """What must be known of a model before anything is counted: its `inputs` know the bins of predicted numbers."""
 
-    `figures` are (value, low, high), corrected for who is labelled early, by name; none where `immature` says why the
-    period is not judged.
-    """
+    task: Task
+    inputs: Stream
 
-    start_ms: int
-    end_ms: int
-    predictions: int
-    labels: int
-    immature: str | None
-    figures: Mapping[str, tuple[float, float, float]]
+
+def learned_of(task: Task | None, inputs: Stream) -> Learned | None:
+    """What is known of a model, None while it is not known what it does."""
+    return None if task is None else Learned(task, inputs)
 
 
 class PerformanceWatch:
-    """The periods of one version of a model; `periods` is None until the first label came."""
+    """The periods of one version of a model; `periods` is None until the first label came.
 
-    def __init__(self, settings: Settings) -> None:
-        self.period_ms = settings.period_ms
-        self.rule = text_rule(settings)
-        self.codes = Codes(NAMES_MAX)
-        self.first_period = 0
+    Predictions have numbers in the order in which they are kept: those from `first_number` on count.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.settings = settings
+        self.period_ms = settings.labels.period_ms
+        self.first_number = self.first_period = 0
         self.periods: Periods | None = None
+        self.estimates: Estimates | None = None
+        self.columns = Columns(Kind.CLASSES, text_rule(settings.labels), CLASSES_MAX)
+        self.divergence = DivergenceWatch(settings.budget)
+        self.settled: set[int] = set()
+        self.began: dict[int, Place] = {}
+        self._made: list[Made] = []
+        self._came: list[Came] = []
+        self._pending = self._position = 0
         self._reported: tuple[PeriodStatus, ...] | None = None
         self._unreported = 0
 
-    def begin(self, kind: Kind, scores: bool) -> Periods:
-        """Count predictions and labels of `kind` from here on."""
-        options = PeriodSettings(kind, self.period_ms, PERIODS_MAX, scores=scores)
+    def begin(self, kind: Kind, classes: Sequence[str], edges: Floats) -> None:
+        """Count predictions and labels of `kind` from here on; `classes` have scores."""
+        columns = self.columns
+        columns.kind, columns.classes, columns.edges = kind, tuple(classes), edges
+        columns.codes.of(classes)
+        priced = cost_names(self.settings.cost)
+        columns.codes.of(name for name in priced if name not in columns.codes.codes)
+        if priced:
+            named = [index for index, name in enumerate(columns.codes.names) if name in priced]
+            columns.classes_max = max(CLASSES_MAX, named[-1] + 1)
+        self.make(columns)
+
+    def make(self, columns: Columns) -> None:
+        """Have periods, which have counted nothing yet, for `columns`."""
+        self.columns = columns
+        options = PeriodSettings(
+            columns.kind, self.period_ms, PERIODS_MAX, columns.classes_max, SEGMENTS_MAX, scores=bool(columns.classes)
+        )  # fmt: skip
         self.periods = Periods(options)
-        return self.periods
+        if columns.kind is Kind.NUMBERS:
+            options = replace(options, classes_max=columns.edges.size + 1)
+        if columns.kind is not Kind.TEXTS:
+            self.estimates = Estimates(options)
 
     def add(
-        self,
-        predictions: Sequence[tuple[int, int, object]],
-        pairs: Pairs,
-        joined_at: Sequence[int],
-        task: Task | None,
-    ) -> None:
-        """Take predictions, as (position of the record, time in ms, answer), and pairs made at `joined_at`.
+        self, made: Made, next_number: int, came: Came, records: Sequence[Record], learned: Learned | None
+    ) -> list[tuple[int, Evaluation]]:
+        """Take the predictions and the pairs of a batch; what is found, with the positions of the deciding records.
 
-        `task` is what the model does; nothing is counted before it is known.
+        The last of `made` has the number before `next_number`. Nothing is counted before it is `learned` what the
+        model does.
         """
-        if task is None:
-            return
-        first = 0
+        if learned is None:
+            return []
         if self.periods is None:
-            begins = (i for i, kind in enumerate(pairs.kinds) if kind is PairKind.FIRST)
-            first = next(begins, -1) + 1
-            if not first:
-                return
-            self._begin(pairs, first - 1, task)
-            predictions = [one for one in predictions if one[0] > joined_at[first - 1]]
-        begin_ms = self.first_period * self.period_ms
-        predictions = [one for one in predictions if one[1] >= begin_ms]
-        chosen = [
-            i
-            for i in range(first, len(pairs))
-            if pairs.kinds[i] is PairKind.FIRST and pairs.at_ms[i] >= begin_ms
-        ]
-        self._count(predictions, pairs, chosen, np.array(joined_at, np.int64)[chosen])
+            begins = (i for i, kind in enumerate(came.pairs.kinds) if kind is PairKind.FIRST)
+            first = next(begins, -1)
+            if first < 0:
+                return []
+            self._begin(came.pairs, first, learned)
+            after = int(np.searchsorted(made.positions, came.joined_at[first], side="right"))
+            made = made.slice(after, len(made.positions))
+            self.first_number = next_number - len(made.positions)
+            came = came.slice(first + 1, len(came.pairs))
+        if not len(made.positions) and not len(came.pairs):
+            return []
+        told = self._take(made, came, records)
+        self._position += len(records)
+        return told
 
-    def _begin(self, pairs: Pairs, index: int, task: Task) -> None:
+    def _begin(self, pairs: Pairs, index: int, learned: Learned) -> None:
         kind = Kind.CLASSES
-        if task is Task.REGRESSION:
+        if learned.task is Task.REGRESSION:
             kind = Kind.NUMBERS
         elif is_sentence(pairs.labels[index]) or is_sentence(pairs.predictions[index]):
             kind = Kind.TEXTS
         latest_ms = max(int(pairs.at_ms[index]), int(pairs.labelled_at_ms[index]))
         self.first_period = latest_ms // self.period_ms + 1
-        self.codes.of(pairs.classes)
-        self.begin(kind, bool(pairs.classes))
+        edges = coarse_edges_of(learned.inputs, "prediction") if kind is Kind.NUMBERS else np.zeros(0)
+        self.begin(kind, pairs.classes if kind is Kind.CLASSES else (), edges)
 
-    def _count(
-        self,
-        predictions: Sequence[tuple[int, int, object]],
-        pairs: Pairs,
-        chosen: Sequence[int],
-        joined_at: Ints,
-    ) -> None:
-        """Count all predictions, and the pairs `chosen`, which the records at `joined_at` made."""
-        periods = self.periods
-        assert periods is not None
-        at_ms = np.array([one[1] for one in predictions], np.int64)
-        answers = [one[2] for one in predictions]
-        positions = [one[0] for one in predictions]
-        if periods.settings.kind is Kind.CLASSES:
-            self._name(positions, answers, pairs, chosen, joined_at)
-        codes = self._codes(answers)
-        self._unreported += len(predictions) + len(chosen)
-        cuts, known = [0], set(periods.held.rows)
-        for index, number in enumerate((at_ms // self.period_ms).tolist()):
-            if number not in known:
-                known.add(number)
-                self._reported = None
-                cuts.append(index)
-        ends = [int(np.searchsorted(joined_at, positions[cut], side="left")) for cut in cuts[1:]]
-        begin = 0
-        for cut, stop, end in zip(cuts, [*cuts[1:], len(at_ms)], [*ends, len(chosen)], strict=True):
-            if stop > cut:
-                periods.predict(at_ms[cut:stop], codes[cut:stop])
-            if end > begin:
-                part = np.array(chosen[begin:end], np.int64)
-                counted = self._pairs(pairs, part)
-                periods.label(pairs.at_ms[part], pairs.labelled_at_ms[part], counted)
-            begin = end
+    def _take(self, made: Made, came: Came, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
+        """Keep what came; where a period begins, count all before it, and settle what can be settled."""
+        told: list[tuple[int, Evaluation]] = []
+        begin = begin_pair = 0
+        cuts = self._cuts(made)
+        for index in cuts:
+            position, at_ms = made.positions[index], made.at_ms[index]
+            end_pair = int(np.searchsorted(came.joined_at, position, side="left"))
+            self._keep(made.slice(begin, index), came.slice(begin_pair, end_pair))
+            self.flush()
+            record = records[position]
+            place = Place(at_ms, record.topic, record.partition, record.offset)
+            evaluation = self._period_begins(at_ms // self.period_ms, place)
+            if evaluation is not None:
+                told.append((position, evaluation))
+            begin, begin_pair = index, end_pair
+        if cuts:
+            made, came = made.slice(begin, len(made.positions)), came.slice(begin_pair, len(came.pairs))
+        self._keep(made, came)
+        if cuts or self._pending >= PENDING_MAX:
+            self.flush()
+        return told
 
-    def _name(
-        self,
-        positions: Sequence[int],
-        answers: Sequence[Any],
-        pairs: Pairs,
-        chosen: Sequence[int],
-        joined_at: Ints,
-    ) -> None:
-        """Give codes to names that are new, in the order of the records."""
-        coming = [(at, 0, name_or_none(answer)) for at, answer in zip(positions, answers, strict=True)]
-        for i, at in zip(chosen, joined_at.tolist(), strict=True):
-            coming += [(at, 1, name_or_none(pairs.predictions[i])), (at, 1, name_or_none(pairs.labels[i]))]
-        new = {name for _, _, name in coming if name is not None} - self.codes.codes.keys()
-        if new and len(self.codes.codes) < NAMES_MAX:
-            for _, _, name in sorted(coming, key=lambda one: one[:2]):
-                if name in new and len(self.codes.codes) < NAMES_MAX:
-                    self.codes.of([name])
-
-    def _codes(self, values: Sequence[Any]) -> Ints:
-        """The codes of classes, (n,); of numbers and texts OTHER, MISSING for what is of another kind."""
+    def _cuts(self, made: Made) -> list[int]:
+        """Which predictions begin a period: all others are of those that are held, or too old for any."""
         assert self.periods is not None
-        kind = self.periods.settings.kind
-        if kind is Kind.CLASSES:
-            get = self.codes.codes.get
-            names = map(name_or_none, values)
-            return np.array([MISSING if name is None else get(name, OTHER) for name in names], np.int64)
-        is_text = kind is Kind.TEXTS
-        right = [value is not None and isinstance(value, str) == is_text for value in values]
-        return np.where(np.array(right, np.bool_), OTHER, MISSING)
+        if not len(made.at_ms):
+            return []
+        held, known = self.periods.held, dict.fromkeys(self.periods.held.rows)
+        first, last = min(made.at_ms) // self.period_ms, max(made.at_ms) // self.period_ms
+        if first == last and (first in known or first < self.first_period):
+            return []
+        cuts: list[int] = []
+        numbers = np.asarray(made.at_ms, np.int64) // self.period_ms
+        is_new = ~np.isin(numbers, list(known)) & (numbers >= self.first_period)
+        for index in np.flatnonzero(is_new).tolist():
+            number = int(numbers[index])
+            full = len(known) >= held.periods_max
+            if number in known or (full and number < min(known)):
+                continue
+            if self.columns.predicted([made.answers[index]])[0] == MISSING:
+                continue
+            if full:
+                del known[min(known)]
+            known[number] = None
+            cuts.append(index)
+        return cuts
 
-    def _pairs(self, pairs: Pairs, part: Ints) -> Counted:
+    def _keep(self, made: Made, came: Came) -> None:
+        """Keep what came in this batch until it is counted."""
+        shift = self._position
+        self._made.append(made._replace(positions=[shift + at for at in made.positions]))
+        self._came.append(came._replace(joined_at=[shift + at for at in came.joined_at]))
+        events = len(made.positions) + len(came.joined_at)
+        self._pending += events
+        self._unreported += events
+
+    def flush(self) -> None:
+        """Count what was kept: those that were predicted in a period that counts, after the watch began."""
+        if not self._pending or self.periods is None:
+            return
+        made, came = all_made(self._made), joined_pairs([one.pairs for one in self._came])
+        joined_at = [at for one in self._came for at in one.joined_at]
+        self._made, self._came, self._pending = [], [], 0
+        begin_ms = self.first_period * self.period_ms
+        if made.at_ms and min(made.at_ms) < begin_ms:
+            made = made.take([i for i, at_ms in enumerate(made.at_ms) if at_ms >= begin_ms])
+        counts = (came.numbers >= self.first_number) & (came.at_ms >= begin_ms)
+        if not counts.all():
+            index = np.flatnonzero(counts).tolist()
+            came, joined_at = came.take(index), [joined_at[i] for i in index]
+        count_all(self.periods, self.estimates, self.columns, made, Came(came, joined_at))
+
+    def _period_begins(self, number: int, place: Place) -> Evaluation | None:
+        """The period `number` begins with the record at `place`; what is found in those before."""
         assert self.periods is not None
-        kind, refused = self.periods.settings.kind, self.periods.refused
-        answers: list[Any] = [pairs.predictions[i] for i in part]
-        labels: list[Any] = [pairs.labels[i] for i in part]
-        weights = pairs.weights[part]
-        if kind is Kind.NUMBERS:
-            numbers = [np.nan if one is None else number_or_invalid(one) for one in answers]
-            truth = np.array([number_or_invalid(one) for one in labels])
-            return number_pairs(np.array(numbers), truth, refused, weights=weights)
-        if kind is Kind.TEXTS:
-            # what is no text is compared as the text that it is written as: it is never the same words
-            texts = ["" if one is None else str(one) for one in answers]
-            return text_pairs(
-                compare([str(one) for one in labels], texts, self.rule), refused, weights=weights
-            )
-        both = zip(answers, labels, strict=True)
-        same = np.array([name_or_none(answer) == class_name(label) for answer, label in both], np.bool_)
-        return class_pairs(
-            self._codes(answers), self._codes(labels), refused,
-            weights=weights, scores=self._scores(pairs, part), same=same,
-        )  # fmt: skip
-
-    def _scores(self, pairs: Pairs, part: Ints) -> NDArray[np.float64] | None:
-        """Scores in the order of codes, (n, classes); 0 for a class that has none."""
-        if not pairs.classes:
+        self._reported = None
+        held = self.periods.held.rows
+        newest = max(held, default=number)
+        self.began = {one: begin for one, begin in self.began.items() if one in held} | {number: place}
+        # after a clock that leapt nothing would be judged rightly; after a pause that long, in the next period
+        if not newest < number <= newest + PERIODS_MAX or self.estimates is None:
             return None
-        order = [*self.codes.names, *(name for name in pairs.classes if name not in self.codes.codes)]
-        scores = np.zeros((len(part), len(order)))
-        for column, name in enumerate(pairs.classes):
-            scores[:, order.index(name)] = pairs.scores[part, column]
-        # a row without any score has none, whatever stands for classes that never have one
-        scores[np.isnan(pairs.scores[part]).all(axis=1)] = np.nan
-        return scores
+        was_raised = self.divergence.is_raised
+        if not self._settle(self.periods, self.estimates, place.at_ms):
+            return None
+        finding = self.divergence.finding(self._began, self.estimates.learned_labels)
+        if finding is None and not was_raised:
+            return None
+        findings = () if finding is None else (finding,)
+        return Evaluation(StreamName.PERIODS, 0, place, findings, True, (), {})
+
+    def _settle(self, periods: Periods, estimates: Estimates, now_ms: int) -> bool:
+        """Let periods whose labels are complete teach, or be compared; whether any was compared."""
+        self.settled &= periods.held.rows.keys()
+        waiting = [number for number in periods.held.numbers if number not in self.settled]
+        maturity = Maturity(periods, now_ms) if waiting else None
+        reference, compared = self.settings.labels.reference_events, False
+        for number in waiting:
+            report = maturity.of([number]) if maturity is not None else None
+            if report is None or not report.complete:
+                continue
+            self.settled.add(number)
+            known = estimates.learned_labels
+            found = divergence(report, estimates.expected([number])) if known >= reference else None
+            teaches: int | None = number
+            if found is not None:
+                one = Compared(number, report.start_ms, self.period_ms, report.labels, found)
+                teaches, compared = self.divergence.compare(one), True
+            if teaches is not None and known < GROWTH * reference:
+                estimates.learn(teaches)
+        return compared
+
+    def _began(self, number: int, start_ms: int) -> Place:
+        """The record with which the period `number` began, or the first one known after it, at `start_ms`."""
+        later = min((one for one in self.began if one >= number), default=max(self.began))
+        return replace(self.began[later], at_ms=start_ms)
 
     def report(self, now_ms: int) -> tuple[PeriodStatus, ...]:
         """The periods held, in order of time, as they are known at `now_ms`, or were at most REPORT_EVENTS ago."""
-        if self.periods is None or not self.periods.held.rows:
+        if self.periods is None:
             return ()
         if self._reported is None or self._unreported >= REPORT_EVENTS:
-            self._reported = tuple(_status(report) for report in Maturity(self.periods, now_ms).report())
+            self._reported = self.full_report(now_ms, by_segment=False)
             self._unreported = 0
         return self._reported
 
+    def full_report(self, now_ms: int, *, by_segment: bool = True) -> tuple[PeriodStatus, ...]:
+        """The periods held, in order of time, as they are known at `now_ms`, each by segment too."""
+        self.flush()
+        periods, estimates, columns = self.periods, self.estimates, self.columns
+        if periods is None or not periods.held.rows:
+            return ()
+        costs = columns.costs(self.settings.cost, periods.whole.layout.classes)
+        maturity = Maturity(periods, now_ms, costs)
+        learned = None if estimates is None else calibration(estimates, self.period_ms)
+        told = []
+        for number in periods.held.numbers:
+            expected = None if estimates is None or learned is None else estimates.expected([number])
+            segments = {}
+            if by_segment:
+                codes = sorted(segment for one, segment in periods.segment_rows if one == number)
+                names = {code: columns.segment_name(code) for code in codes}
+                segments = {name: period_status(maturity.of([number], code)) for code, name in names.items()}
+            told.append(period_status(maturity.of([number]), expected, learned, segments, costs))
+        return tuple(told)
 
-def _status(report: PeriodReport) -> PeriodStatus:
-    figures = {
-        name: (figure.value, figure.low, figure.high)
-        for name, figure in report.corrected.items()
-        if report.mature and not isnan(figure.value)
-    }
-    immature = None if report.immature is None else report.immature.value
-    return PeriodStatus(report.start_ms, report.end_ms, report.predictions, report.labels, immature, figures)
 
-
-def name_or_none(value: Any) -> str | None:
-    """The name of a class, None where there is no value."""
-    return None if value is None else class_name(value)
+def cost_names(cost: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The classes that a table of costs names, in its order."""
+    return list(dict.fromkeys(name for predicted, row in cost.items() for name in (predicted, *row)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftd.engine.kinds import Kind
 from driftd.engine.monitor import Monitor
-from driftd.engine.performance_watch import PeriodStatus
+from driftd.engine.period_status import PeriodStatus
 from driftd.reference.null import events_missing, judged_signals
 
 

@@ -54,6 +54,8 @@ class StreamName(StrEnum):
     """No stream of panes: the watches of `label_watch`."""
     TICKS = "ticks"
     """No stream of panes either: what is told by `pulse`."""
+    PERIODS = "periods"
+    """Nor this: what `performance_watch` compares where a period begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,19 @@ from driftd.contract.record import Record
 from driftd.decode.rejections import Rejection
 from driftd.detectors.base import Finding
 from driftd.engine.contributors import said_by_itself, told_change
-from driftd.engine.harm import Harm, Watched, harm_since
+from driftd.engine.harm import Harm, Moved, Watched, harm_since
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
 from driftd.engine.kinds import STAGES, Kind
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.retraining import Request, RequestPhase
-from driftd.engine.sentences import change_in_words, harm_sentence, resolved_sentence, summary_sentence
+from driftd.engine.sentences import (
+    change_in_words,
+    drift_sentence,
+    harm_sentence,
+    resolved_sentence,
+    summary_sentence,
+)
 from driftd.engine.stream import Stream, StreamName
 from driftd.reference.figures import Summary, is_stuck, pane_summary, reference_summary, rounded
 from driftd.reference.panes import Pane, Place, merged
@@ -37,6 +43,8 @@ EXCERPT_BYTES: Final = 256
 CHANGES_IN_A_SENTENCE: Final = 3
 UNASKED: Final = (*LOSSES, Kind.LABEL_QUALITY)
 """A loss is the harm, and labels that are wrong cannot tell of any."""
+DRIFTS: Final = (*LOSSES, Kind.DATA_DRIFT, Kind.DATA_QUALITY)
+"""Of these it is told whether the inputs moved, the error, or both."""
 UNKNOWN_MODEL: Final = "-"
 """Key of rejected events whose model cannot be told."""
 
@@ -83,20 +91,20 @@ class Teller:
         """From here on figures are those of `window`: not of the stream itself, which is ahead within a batch."""
         self.windows[stream], self.unseen[stream] = window, unseen
 
-    def harm(self, onset_ms: int) -> Harm:
-        """Whether the model errs more since `onset_ms`."""
+    def harm(self, onset_ms: int, moved: Moved) -> Harm:
+        """Whether the model errs more since `onset_ms`, where incidents say what has `moved`."""
         inputs, outcomes = (
             Watched(self.streams[name].profile, self.windows[name])
             for name in (StreamName.INPUTS, StreamName.OUTCOMES)
         )
-        return harm_since(inputs, outcomes, onset_ms)
+        return harm_since(inputs, outcomes, onset_ms, moved)
 
-    def alert(self, change: Change, place: Place) -> OutputEvent:
-        """The alert that `change`, decided by the record at `place`, is."""
+    def alert(self, change: Change, place: Place, moved: Moved) -> OutputEvent:
+        """The alert that `change`, decided by the record at `place`, is; incidents say what has `moved`."""
         incident, event_type = change.incident, ALERT_TYPES[change.cause]
         contributors = self._contributors(incident)
         stage = STAGES[incident.kind]
-        harm = self.harm(incident.onset.at_ms)
+        harm = self.harm(incident.onset.at_ms, moved)
         summary = (
             resolved_sentence(incident.kind, self.model, ending(change))
             if incident.phase is Phase.RESOLVED
@@ -226,8 +234,11 @@ class Teller:
         since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
         others = len(incident.findings) - len(told)
         stage = STAGES[incident.kind]
-        harms = "" if incident.kind in UNASKED else harm_sentence(harm)
-        return summary_sentence(incident.kind, self.model, self.version, since, told, others, stage, harms)
+        harms = [] if incident.kind in UNASKED else [harm_sentence(harm)]
+        harms += [] if incident.kind not in DRIFTS else [drift_sentence(harm)]
+        return summary_sentence(
+            incident.kind, self.model, self.version, since, told, others, stage, " ".join(filter(None, harms))
+        )
 
 
 def rejected_event(rejection: Rejection, record: Record) -> OutputEvent:
@@ -262,7 +273,12 @@ def harm_data(harm: Harm) -> HarmData:
     """A verdict as it is published."""
     before, after = (None if risk is None else rounded(risk) for risk in (harm.risk_before, harm.risk_after))
     return HarmData(
-        verdict=harm.verdict, basis=harm.basis, risk_before=before, risk_after=after, events=harm.events
+        verdict=harm.verdict,
+        basis=harm.basis,
+        risk_before=before,
+        risk_after=after,
+        events=harm.events,
+        drift=harm.drift,
     )
 
 

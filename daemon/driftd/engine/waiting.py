@@ -112,8 +112,7 @@ class Waiting:
         views.label_values[row] = texts.hold(label) if type(label) is str else label
         views.label_kinds[row] = KINDS[type(label)]
         views.annotators[row] = NO_TEXT if annotator is None else texts.hold(annotator)
-        if kind is not AGREEMENT:
-            views.weights[row] = weight
+        views.weights[row] = views.weights[row] if kind is AGREEMENT else weight
         views.label_ms[row] = first_ms
         views.chunks[row] = self.log.append(number, label, annotator, first_ms, views.weights[row])
         if not weight:

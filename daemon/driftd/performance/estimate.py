@@ -38,6 +38,8 @@ class Estimates:
         self.rows = Tally(layout)
         self.learned = Tally(layout)
         self.learned_periods: set[int] = set()
+        self.learned_between: tuple[int, int] | None = None
+        """The first and the last period that was learned from, held or not."""
         self.refused = Counts()
 
     def predict(self, at_ms: Ints, predicted: Ints, scores: Floats | None = None) -> None:
@@ -79,7 +81,14 @@ class Estimates:
         """
         if number in self.held.rows and number not in self.learned_periods:
             self.learned_periods.add(number)
+            first, last = self.learned_between or (number, number)
+            self.learned_between = min(first, number), max(last, number)
             self.learned.counts[0] += self.rows.counts[self.held.rows[number]]
+
+    @property
+    def learned_labels(self) -> float:
+        """How many labels were learned from, by their weights."""
+        return float(self.learned.field("seen")[0].sum() / WEIGHT_ONE)
 
     def expected(self, numbers: Sequence[int]) -> Expected:
         """What is to be expected of some periods that are held, together."""
@@ -132,25 +141,40 @@ class Estimates:
         tally.add("right", rows, cells, np.where(right, weights, 0))
         tally.add("wrong", rows, predicted * tally.layout.codes + pairs.label, np.where(right, 0, weights))
 
-    def to_json(self) -> dict[str, Any]:
-        """As `from_json` reads it; the same for the same events, whatever the batches."""
-        numbers = self.held.numbers
+    def period_to_json(self, number: int) -> dict[str, Any]:
+        """One period that is held."""
+        return self.rows.selected([self.held.rows[number]]).to_json()
+
+    def head_to_json(self) -> dict[str, Any]:
+        """All that belongs to no single period."""
         return {
-            "numbers": numbers,
-            "rows": self.rows.selected([self.held.rows[number] for number in numbers]).to_json(),
             "learned": self.learned.to_json(),
             "learned_periods": sorted(self.learned_periods),
+            "learned_between": self.learned_between,
             "refused": dict(sorted((reason.value, n) for reason, n in self.refused.items())),
         }
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it; the same for the same events, whatever the batches."""
+        periods = {str(number): self.period_to_json(number) for number in self.held.numbers}
+        return {"head": self.head_to_json(), "periods": periods}
 
     @classmethod
     def from_json(cls, settings: PeriodSettings, document: Mapping[str, Any]) -> "Estimates":
         """Estimates as they were; `settings` are those they were written with."""
         estimates = cls(settings)
-        estimates.held.rows = {number: row for row, number in enumerate(document["numbers"])}
-        estimates.rows = Tally.from_json(document["rows"])
-        estimates.rows.reserve(1)
-        estimates.learned = Tally.from_json(document["learned"])
-        estimates.learned_periods = set(document["learned_periods"])
-        estimates.refused.update({Refused(reason): n for reason, n in document["refused"].items()})
+        head = document["head"]
+        estimates.learned = Tally.from_json(head["learned"])
+        estimates.learned_periods = set(head["learned_periods"])
+        between = head["learned_between"]
+        estimates.learned_between = None if between is None else (between[0], between[1])
+        estimates.refused.update({Refused(reason): n for reason, n in head["refused"].items()})
+        estimates.rows.widen(estimates.learned.layout.classes)
+        for name, entry in sorted(document["periods"].items(), key=lambda item: int(item[0])):
+            row = estimates.held.rows[int(name)] = len(estimates.held.rows)
+            stored = Tally.from_json(entry)
+            estimates._widen(stored.layout.classes)
+            stored.widen(estimates.rows.layout.classes)
+            estimates.rows.reserve(row + 1)
+            estimates.rows.counts[row] = stored.counts[0]
         return estimates

@@ -141,17 +141,46 @@ def expected_numbers(made: Floats, learned: Tally) -> Expected:
     return Expected(int(total), figures, sqrt(learning), unknown)
 
 
-def divergence(report: PeriodReport, expected: Expected) -> float:
-    """How far what labels say is above what was expected, in standard errors of both; NaN where one says nothing.
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """What labels say of a period against what was expected of it, by the figure `name`: accuracy or mae.
 
-    Of classes the accuracy, of numbers the mean absolute error. Without a change of concept it is standard normal.
+    `error` is the standard one of `realised`, `learned_error` that of what `expected` was learned from, which all
+    periods share.
     """
+
+    name: str
+    expected: float
+    realised: float
+    error: float
+    learned_error: float
+
+    @property
+    def deviations(self) -> float:
+        """How far what labels say is above, in standard errors of both; without a change of concept standard normal."""
+        return (self.realised - self.expected) / hypot(self.error, self.learned_error)
+
+    @property
+    def worse(self) -> float:
+        """By how much the model does worse than expected."""
+        rise = self.realised - self.expected
+        return -rise if self.name == "accuracy" else rise
+
+
+def divergence(report: PeriodReport, expected: Expected) -> Divergence | None:
+    """How what labels say of a period differs from what was expected of it; None where one says nothing."""
     for name in ("accuracy", "mae"):
         realised, estimated = report.corrected.get(name), expected.figures.get(ESTIMATE_OF[name])
-        if realised is not None and estimated is not None and report.mature:
-            error = hypot(realised.error, expected.learned_error)
-            return (realised.value - estimated.value) / error if error > 0 else nan
-    return nan
+        if realised is None or estimated is None or not report.mature:
+            continue
+        error = realised.error
+        if name == "accuracy":
+            # where nothing went wrong so far, the labels alone make their error too small
+            chance = estimated.value * (1 - estimated.value) / max(report.events, 1.0)
+            error = max(error, sqrt(max(chance, 0.0)))
+        if hypot(error, expected.learned_error) > 0:
+            return Divergence(name, estimated.value, realised.value, error, expected.learned_error)
+    return None
 
 
 def best_known(report: PeriodReport, expected: Expected, name: str) -> tuple[Source, Figure]:

@@ -15,7 +15,7 @@ from driftd.engine import performance_watch
 from driftd.engine.engine import Engine
 from driftd.engine.performance_watch import PERIODS_MAX
 from driftd.engine.period_status import PeriodStatus
-from driftd.engine.status import ModelStatus
+from driftd.engine.status import ModelStatus, model_performance
 from driftd.performance.maturity import Immature
 from driftd.shells.metrics import performance_metrics
 from streams import FIRST_MS, control, pieces
@@ -226,11 +226,15 @@ def test_a_new_version_is_counted_anew_and_what_was_stored_goes() -> None:
 
 
 def test_a_person_reads_a_line_for_each_period() -> None:
-    lines = period_lines(status(records(9, classes)))
-    assert len(lines) == PERIODS_SHOWN + 1
-    assert lines[0] == f"model m, by the time of prediction (UTC), the latest {PERIODS_SHOWN} of 8 periods:"
-    assert "600 predictions, 100% labelled: accuracy 0." in lines[-2]
-    assert lines[-1].endswith(" labelled: no verdict, it is not over")
+    engine = Engine(CONFIG)
+    engine.apply(records(9, classes))
+    lines = period_lines(model_performance(engine.monitors["m"]))
+    assert len(lines) == PERIODS_SHOWN + 2
+    assert (
+        lines[0] == f"model m, accuracy by the time of prediction, the latest {PERIODS_SHOWN} of 8 periods:"
+    )
+    assert " 600          100%      0." in lines[-2]
+    assert " it is not over " in lines[-1]
     assert set(WHY) == {why.value for why in Immature}
 
 

@@ -1,10 +1,16 @@
 """How labels find their predictions, and what they are compared as. Rule: one table, [defaults.labels]."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-from driftd.config_fields import Table, option, several, whole
+from pydantic import Field, field_validator, model_validator
+
+from driftd.config_fields import Problem, Table, option, quoted, refuse, several, show, whole
 from driftd.config_tables import DAY_MS, SPAN_MAX_MS, Name
 from driftd.text_fillers import FILLERS
+
+COST_MAX: Final = 1e9
+COST_CLASSES_MAX: Final = 16
 
 
 class Labels(Table):
@@ -26,7 +32,7 @@ class Labels(Table):
         1,
         10_000_000,
         "predictions",
-        "Predictions that wait for a label; each takes about 100 bytes of memory and 30 of the stored state.",
+        "Predictions that wait for a label; each takes about 120 bytes of memory and 35 of the stored state.",
     )
     waiting_predictions_bytes_max: int = whole(
         256 * 1024 * 1024,
@@ -58,10 +64,53 @@ class Labels(Table):
         60_000,
         SPAN_MAX_MS,
         "milliseconds",
-        "Periods that performance is told by; the latest 32 are held, 0.4 to 4 kB of the stored state each.",
+        "Periods that performance is told by; the latest 32 are held, 0.5 to 8 kB of the stored state each.",
+    )
+    cost: Mapping[str, Mapping[str, float]] = Field(
+        default_factory=dict,
+        description="What an answer costs, by what was predicted and what then was; "
+        "a gain is below 0, what is missing 0.",
     )
     text_case: bool = option(False, "Texts: whether upper and lower case differ.")
     text_punctuation: bool = option(False, "Texts: whether punctuation counts.")
     text_fillers: tuple[Name, ...] = several(
         FILLERS, "Texts: words that do not count, in lower case without punctuation."
     )
+
+    @field_validator("cost", mode="before")
+    @classmethod
+    def _check_cost(cls, value: Any) -> Any:
+        if problems := cost_problems(value):
+            refuse(problems)
+        return {name: {label: float(cost) for label, cost in row.items()} for name, row in value.items()}
+
+    @model_validator(mode="after")
+    def _check_task(self) -> "Labels":
+        if self.cost and self.task == "regression":
+            refuse([Problem(("cost",), 'is for classes, and task is "regression". Leave out one of both.')])
+        return self
+
+
+def cost_problems(value: object) -> list[Problem]:
+    """What is wrong with a table of costs."""
+    if not isinstance(value, Mapping):
+        return [Problem((), f"{show(value)} should be a table of predicted classes.")]
+    problems: list[Problem] = []
+    for predicted, row in value.items():
+        if not isinstance(row, Mapping):
+            told = f"{show(row)} should be a table: what {quoted(predicted)} costs, by what then was."
+            problems.append(Problem((predicted,), told))
+            continue
+        for label, cost in row.items():
+            is_number = isinstance(cost, int | float) and not isinstance(cost, bool)
+            if not is_number or not -COST_MAX <= cost <= COST_MAX:
+                told = f"{show(cost)} should be a number at least {-COST_MAX:.0g} and at most {COST_MAX:.0g}."
+                problems.append(Problem((predicted, label), told))
+    named = {
+        name for predicted, row in value.items() if isinstance(row, Mapping) for name in (predicted, *row)
+    }
+    if len(named) > COST_CLASSES_MAX:
+        problems.append(Problem((), f"names {len(named)} classes, and may name {COST_CLASSES_MAX}."))
+    if "" in named:
+        problems.append(Problem((), "names a class that has no name."))
+    return problems

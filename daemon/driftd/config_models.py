@@ -183,7 +183,6 @@ class ModelSettings(Table):
         default_factory=default_detectors, strict=False, description="Which detectors watch which signals."
     )
     labels: Labels = Field(default_factory=Labels)
-    cost: Mapping[str, Mapping[str, float]] = Field(default_factory=dict, description="What answers cost.")
     incidents: Incidents = Field(default_factory=Incidents)
     retraining: Retraining = Field(default_factory=Retraining)
     silence: Silence = Field(default_factory=Silence)

@@ -25,14 +25,14 @@ from driftd.engine.learning import Task
 from driftd.engine.pairs import PairKind, Pairs, joined_pairs
 from driftd.engine.performance_columns import SEGMENTS_MAX, Columns
 from driftd.engine.period_counting import Came, Made, all_made, count_all
-from driftd.engine.period_status import PeriodStatus, calibration, period_status
+from driftd.engine.period_status import Counted, PeriodStatus, period_statuses
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.performance.codes import MISSING
 from driftd.performance.estimate import Estimates
 from driftd.performance.expected import divergence
 from driftd.performance.layout import Kind
 from driftd.performance.maturity import Maturity
-from driftd.performance.pairs import CLASSES_MAX
+from driftd.performance.pairs import CLASSES_MAX, Counts
 from driftd.performance.periods import Periods, PeriodSettings
 from driftd.reference.panes import Place
 
@@ -85,7 +85,7 @@ class PerformanceWatch:
         columns = self.columns
         columns.kind, columns.classes, columns.edges = kind, tuple(classes), edges
         columns.codes.of(classes)
-        priced = cost_names(self.settings.cost)
+        priced = cost_names(self.settings.labels.cost)
         columns.codes.of(name for name in priced if name not in columns.codes.codes)
         if priced:
             named = [index for index, name in enumerate(columns.codes.names) if name in priced]
@@ -271,22 +271,20 @@ class PerformanceWatch:
     def full_report(self, now_ms: int, *, by_segment: bool = True) -> tuple[PeriodStatus, ...]:
         """The periods held, in order of time, as they are known at `now_ms`, each by segment too."""
         self.flush()
-        periods, estimates, columns = self.periods, self.estimates, self.columns
-        if periods is None or not periods.held.rows:
+        if self.periods is None:
             return ()
-        costs = columns.costs(self.settings.cost, periods.whole.layout.classes)
-        maturity = Maturity(periods, now_ms, costs)
-        learned = None if estimates is None else calibration(estimates, self.period_ms)
-        told = []
-        for number in periods.held.numbers:
-            expected = None if estimates is None or learned is None else estimates.expected([number])
-            segments = {}
-            if by_segment:
-                codes = sorted(segment for one, segment in periods.segment_rows if one == number)
-                names = {code: columns.segment_name(code) for code in codes}
-                segments = {name: period_status(maturity.of([number], code)) for code, name in names.items()}
-            told.append(period_status(maturity.of([number]), expected, learned, segments, costs))
-        return tuple(told)
+        counted = Counted(self.periods, self.estimates, self.columns)
+        return period_statuses(counted, self.settings.labels.cost, now_ms, by_segment=by_segment)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many predictions, labels and scores were not counted, by reason."""
+        self.flush()
+        refused = Counts() if self.periods is None else Counts(self.periods.refused)
+        # scores of predictions are looked at where they are estimated by, those of labels where losses are counted
+        for reason, count in (Counts() if self.estimates is None else self.estimates.refused).items():
+            refused[reason] = max(refused[reason], count)
+        return {reason.value: count for reason, count in sorted(refused.items()) if count}
 
 
 def cost_names(cost: Mapping[str, Mapping[str, float]]) -> list[str]:

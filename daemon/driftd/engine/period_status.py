@@ -8,11 +8,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from driftd.engine.performance_columns import Columns
 from driftd.performance import metrics
 from driftd.performance.correction import Figure
 from driftd.performance.estimate import Estimates
 from driftd.performance.expected import Expected
-from driftd.performance.maturity import PeriodReport
+from driftd.performance.maturity import Maturity, PeriodReport
+from driftd.performance.periods import Periods
 
 Told: TypeAlias = tuple[float, float | None, float | None]
 """Value, low, high."""
@@ -51,6 +53,20 @@ class PeriodStatus:
     segments: Mapping[str, "PeriodStatus"] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPerformance:
+    """The periods of a model; `refused` are predictions, labels and scores that were not counted, by reason.
+
+    `other_segments` are predictions of segments that are too many to have figures of their own.
+    """
+
+    name: str
+    version: str | None
+    periods: tuple[PeriodStatus, ...]
+    refused: Mapping[str, int]
+    other_segments: int
+
+
 def period_status(
     report: PeriodReport,
     expected: Expected | None = None,
@@ -74,7 +90,7 @@ def period_status(
         _known(figures),
         _number(report.share_final),
         _number(report.share_of_final),
-        {name: value for name, value in report.as_labelled.items() if not isnan(value)},
+        {name: float(value) for name, value in report.as_labelled.items() if not isnan(value)},
         _known(estimated),
         calibrated if estimated else None,
         segments or {},
@@ -105,3 +121,31 @@ def _times(figure: Told, factor: float) -> Told:
 
 def _number(value: float) -> float | None:
     return None if isnan(value) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All that is counted of a model by period; of texts there are no `estimates`."""
+
+    periods: Periods
+    estimates: Estimates | None
+    columns: Columns
+
+
+def period_statuses(
+    counted: Counted, cost: Mapping[str, Mapping[str, float]], now_ms: int, *, by_segment: bool
+) -> tuple[PeriodStatus, ...]:
+    """The periods held, in order of time, as they are known at `now_ms`, each by segment too if `by_segment`."""
+    periods, estimates, columns = counted.periods, counted.estimates, counted.columns
+    if not periods.held.rows:
+        return ()
+    costs = columns.costs(cost, periods.whole.layout.classes)
+    maturity = Maturity(periods, now_ms, costs)
+    learned = None if estimates is None else calibration(estimates, periods.settings.period_ms)
+    told: list[PeriodStatus] = []
+    for number in periods.held.numbers:
+        expected = None if estimates is None or learned is None else estimates.expected([number])
+        codes = sorted(code for one, code in periods.segment_rows if one == number) if by_segment else []
+        segments = {columns.segment_name(code): period_status(maturity.of([number], code)) for code in codes}
+        told.append(period_status(maturity.of([number]), expected, learned, segments, costs))
+    return tuple(told)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftd.engine.kinds import Kind
 from driftd.engine.monitor import Monitor
-from driftd.engine.period_status import PeriodStatus
+from driftd.engine.period_status import ModelPerformance, PeriodStatus
 from driftd.reference.null import events_missing, judged_signals
 
 
@@ -45,6 +45,15 @@ class EngineStatus:
 
     clock_ms: int
     models: tuple[ModelStatus, ...]
+
+
+def model_performance(monitor: Monitor) -> ModelPerformance:
+    """How the model of `monitor` does, with all segments: it takes some 10 ms for each period."""
+    watch = monitor.performance
+    periods = watch.full_report(monitor.join.clock_ms)
+    return ModelPerformance(
+        monitor.name, monitor.version, periods, watch.refused, watch.columns.other_segments
+    )
 
 
 def model_status(monitor: Monitor) -> ModelStatus:

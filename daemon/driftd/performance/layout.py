@@ -11,6 +11,7 @@ from math import exp, prod
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftd.performance.codes import FIRST
 from driftd.performance.exact import ERROR, LOSS
@@ -88,6 +89,9 @@ class Layout:
     estimate: bool = False
     fields: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     width: int = field(init=False, repr=False, compare=False)
+    _starts: dict[tuple[str, ...], NDArray[np.int64]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         fields: dict[str, Field] = {}
@@ -97,6 +101,14 @@ class Layout:
             width += prod(shape)
         object.__setattr__(self, "fields", fields)
         object.__setattr__(self, "width", width)
+
+    def starts(self, names: tuple[str, ...]) -> NDArray[np.int64]:
+        """Where in a row the fields `names` begin, (k, 1)."""
+        starts = self._starts.get(names)
+        if starts is None:
+            starts = np.array([[self.fields[name].start] for name in names], np.int64)
+            self._starts[names] = starts
+        return starts
 
     @property
     def codes(self) -> int:

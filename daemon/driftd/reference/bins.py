@@ -35,6 +35,8 @@ QUANTA_MAX: Final = 2**40
 """Values farther than this many quanta from the centre are counted as so far: int64 sums cannot overflow."""
 PLAIN_STEPS: Final = 16
 BUFFER_NUMBERS: Final = 256
+AT_ONCE_MAX: Final = 100_000
+"""So many comparisons are made at once: few events in a sixth of the time that edge after edge takes."""
 WHOLE_FROM: Final = 1.5 * 2**52
 WHOLE_BITS: Final = int(np.float64(WHOLE_FROM).view(np.int64))
 
@@ -107,6 +109,10 @@ class Binning:
         self.low, self.high, self.layout = low, high, layout
         self.center, self.quantum = center[:, None], quantum[:, None]
         self._narrow = _are_wide_apart(self.edges)
+        self._all_narrow = bool(self._narrow.all())
+        self._narrow_edges = _as_float32(self.edges[self._narrow])
+        self._wide_edges = self.edges[~self._narrow]
+        self._has_range = np.isfinite(low)
         with np.errstate(over="ignore", invalid="ignore"):
             reach = np.maximum(np.abs(low - center), np.abs(high - center)) / quantum
         self._is_near = bool((reach <= QUANTA_MAX).all())
@@ -121,9 +127,9 @@ class Binning:
         with _row_by_row():
             bins = self._edges_passed(numbers)
             # a NaN makes both of these NaN, and so its row is looked at
-            inside = (numbers.min(axis=1) >= self.low) & (numbers.max(axis=1) <= self.high)
-            inside &= np.isfinite(self.low)
-            for row in np.flatnonzero(~inside).tolist():
+            least, most = np.minimum.reduce(numbers, axis=1), np.maximum.reduce(numbers, axis=1)
+            inside = (least >= self.low) & (most <= self.high) & self._has_range
+            for row in (~inside).nonzero()[0].tolist():
                 self._mark_special(numbers[row], bins[row], row)
             return bins, self._quanta(numbers, near=self._is_near and bool(inside.all()))
 
@@ -133,12 +139,12 @@ class Binning:
         To compare whole rows with one edge after the other is faster than searchsorted, and half as long in single
         precision, where that can tell the edges well apart.
         """
+        if self._all_narrow:
+            return _edges_passed(_as_float32(numbers), self._narrow_edges)
         narrow = self._narrow
-        if narrow.all():
-            return _edges_passed(_as_float32(numbers), _as_float32(self.edges))
         bins = np.empty(numbers.shape, np.uint8)
-        bins[narrow] = _edges_passed(_as_float32(numbers[narrow]), _as_float32(self.edges[narrow]))
-        bins[~narrow] = _edges_passed(numbers[~narrow], self.edges[~narrow])
+        bins[narrow] = _edges_passed(_as_float32(numbers[narrow]), self._narrow_edges)
+        bins[~narrow] = _edges_passed(numbers[~narrow], self._wide_edges)
         return bins
 
     def _mark_special(self, numbers: NDArray[np.float64], bins: NDArray[np.uint8], row: int) -> None:
@@ -158,7 +164,7 @@ class Binning:
             scaled /= self.quantum
         if not near:
             scaled = np.where(np.isfinite(numbers), scaled, 0.0)
-            np.clip(scaled, -QUANTA_MAX, QUANTA_MAX, out=scaled)
+            np.minimum(np.maximum(scaled, -QUANTA_MAX, out=scaled), QUANTA_MAX, out=scaled)
         # to add this leaves a float no place behind the point, and the whole number in its last bits: four times as
         # fast as rint and a conversion
         scaled += WHOLE_FROM
@@ -182,6 +188,9 @@ def _row_by_row() -> Iterator[None]:
 
 def _edges_passed(numbers: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.uint8]:
     """How many `edges` (s, e) are not above each of `numbers` (s, n), both of one type."""
+    if numbers.size * edges.shape[1] <= AT_ONCE_MAX:
+        passed = numbers[:, None, :] >= edges[:, :, None]
+        return np.add.reduce(passed, axis=1, dtype=np.uint8)
     bins = np.zeros(numbers.shape, np.uint8)
     passed = np.empty(numbers.shape, np.bool_)
     for column in range(edges.shape[1]):

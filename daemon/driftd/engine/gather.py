@@ -28,7 +28,7 @@ class Labels(NamedTuple):
 
     def slice(self, begin: int, end: int) -> "Labels":
         """The labels from `begin` to before `end`."""
-        return Labels._make(column[begin:end] for column in self)
+        return Labels(*(column[begin:end] for column in self))
 
     def of(self, numbers: list[int]) -> tuple[list[Any], ...]:
         """The columns of `Said`, as far as they are known, of labels of the predictions `numbers`."""

@@ -141,14 +141,18 @@ class Held:
     def append(
         self,
         coming: Coming,
-        taken: slice | list[int],
+        taken: slice | NDArray[np.int64],
         kinds: Sequence[int],
         values: Sequence[float],
         segments: Sequence[int],
     ) -> None:
         """Hold those predictions that are `taken` of those coming; for them there is room."""
         columns = self.columns
-        rows = self.rows_of(np.arange(self.end, self.end + len(kinds)))
+        begin, count = self.end & self.mask, len(kinds)
+        index = np.arange(begin, begin + count)
+        rows: slice | NDArray[np.int64] = slice(begin, begin + count)
+        if begin + count > self.rows:
+            rows = index = index & self.mask
         columns["keys"][rows] = coming.keys[taken]
         columns["at_ms"][rows] = coming.at_ms[taken]
         columns["sources"][rows] = coming.sources[taken]
@@ -158,8 +162,8 @@ class Held:
         columns["segments"][rows] = segments
         if self.classes:
             self.scores[rows] = np.nan if coming.scores is None else coming.scores[taken]
-        self.index.add(rows, columns["keys"])
-        self.end += len(rows)
+        self.index.add(index, columns["keys"])
+        self.end += count
 
     def latest_ms(self, end: int) -> int:
         """The latest time of the predictions that come before number `end`; there are some."""

@@ -23,7 +23,6 @@ from driftd.decode.schema import Schema
 from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
 from driftd.engine.join import Join
-from driftd.engine.join_counts import JoinCounts
 from driftd.engine.kinds import Kind
 from driftd.engine.label_watch import LabelWatch
 from driftd.engine.learner import Learner
@@ -248,8 +247,8 @@ class Monitor:
         self.looked += self.label_watch.add(kept, taken.joined, taken.joined_at, records, self.task)
         self.performance.add(kept, taken.joined, taken.joined_at, self.task)
         counts = self.join.take_counts()
-        for name in JoinCounts.__dataclass_fields__:
-            self.count(name, getattr(counts, name))
+        for name, number in counts.some():
+            self.count(name, number)
         self.count("predictions", len(taken.kept))
         self.count("labels", taken.next_label)
         self.count("predictions_of_past_versions", taken.past)

@@ -8,6 +8,7 @@ order; there, and only there, a batch is cut.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import isnan
 from typing import Any, Final
 
@@ -95,8 +96,8 @@ class PerformanceWatch:
         predictions = [one for one in predictions if one[1] >= begin_ms]
         chosen = [
             i
-            for i in range(first, len(pairs))
-            if pairs.kinds[i] is PairKind.FIRST and pairs.at_ms[i] >= begin_ms
+            for i, (kind, at_ms) in enumerate(zip(pairs.kinds, pairs.at_ms.tolist(), strict=True))
+            if i >= first and kind is PairKind.FIRST and at_ms >= begin_ms
         ]
         self._count(predictions, pairs, chosen, np.array(joined_at, np.int64)[chosen])
 
@@ -154,14 +155,19 @@ class PerformanceWatch:
         joined_at: Ints,
     ) -> None:
         """Give codes to names that are new, in the order of the records."""
+        known = self.codes.codes
+        if len(known) >= NAMES_MAX:
+            return
+        said = chain(answers, (value for i in chosen for value in (pairs.predictions[i], pairs.labels[i])))
+        new = set(map(name_or_none, said)) - known.keys() - {None}
+        if not new:
+            return
         coming = [(at, 0, name_or_none(answer)) for at, answer in zip(positions, answers, strict=True)]
         for i, at in zip(chosen, joined_at.tolist(), strict=True):
             coming += [(at, 1, name_or_none(pairs.predictions[i])), (at, 1, name_or_none(pairs.labels[i]))]
-        new = {name for _, _, name in coming if name is not None} - self.codes.codes.keys()
-        if new and len(self.codes.codes) < NAMES_MAX:
-            for _, _, name in sorted(coming, key=lambda one: one[:2]):
-                if name in new and len(self.codes.codes) < NAMES_MAX:
-                    self.codes.of([name])
+        for _, _, name in sorted(coming, key=lambda one: one[:2]):
+            if name in new and len(known) < NAMES_MAX:
+                self.codes.of([name])
 
     def _codes(self, values: Sequence[Any]) -> Ints:
         """The codes of classes, (n,); of numbers and texts OTHER, MISSING for what is of another kind."""
@@ -178,8 +184,9 @@ class PerformanceWatch:
     def _pairs(self, pairs: Pairs, part: Ints) -> Counted:
         assert self.periods is not None
         kind, refused = self.periods.settings.kind, self.periods.refused
-        answers: list[Any] = [pairs.predictions[i] for i in part]
-        labels: list[Any] = [pairs.labels[i] for i in part]
+        chosen = part.tolist()
+        answers: list[Any] = [pairs.predictions[i] for i in chosen]
+        labels: list[Any] = [pairs.labels[i] for i in chosen]
         weights = pairs.weights[part]
         if kind is Kind.NUMBERS:
             numbers = [np.nan if one is None else number_or_invalid(one) for one in answers]

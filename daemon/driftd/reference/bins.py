@@ -110,7 +110,8 @@ class Binning:
         self.center, self.quantum = center[:, None], quantum[:, None]
         self._narrow = _are_wide_apart(self.edges)
         self._all_narrow = bool(self._narrow.all())
-        self._narrow_edges = _as_float32(self.edges[self._narrow])
+        with np.errstate(over="ignore"):  # padding
+            self._narrow_edges = self.edges[self._narrow].astype(np.float32)
         self._wide_edges = self.edges[~self._narrow]
         self._has_range = np.isfinite(low)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -124,14 +125,23 @@ class Binning:
         """
         if not numbers.size:
             return np.zeros(numbers.shape, np.uint8), np.zeros(numbers.shape, np.int64)
-        with _row_by_row():
-            bins = self._edges_passed(numbers)
-            # a NaN makes both of these NaN, and so its row is looked at
-            least, most = np.minimum.reduce(numbers, axis=1), np.maximum.reduce(numbers, axis=1)
-            inside = (least >= self.low) & (most <= self.high) & self._has_range
+        # what is too large for single precision is above every edge; as far away as floats reach is merely far away
+        with np.errstate(over="ignore"):
+            if numbers.size <= BUFFER_NUMBERS:
+                return self._count(numbers)
+            with _row_by_row():
+                return self._count(numbers)
+
+    def _count(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        bins = self._edges_passed(numbers)
+        # a NaN makes both of these NaN, and so its row is looked at
+        least, most = np.minimum.reduce(numbers, axis=1), np.maximum.reduce(numbers, axis=1)
+        inside = (least >= self.low) & (most <= self.high) & self._has_range
+        is_inside = bool(inside.all())
+        if not is_inside:
             for row in (~inside).nonzero()[0].tolist():
                 self._mark_special(numbers[row], bins[row], row)
-            return bins, self._quanta(numbers, near=self._is_near and bool(inside.all()))
+        return bins, self._quanta(numbers, near=self._is_near and is_inside)
 
     def _edges_passed(self, numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
         """The bin of a value is the number of edges that are not above it.
@@ -140,10 +150,10 @@ class Binning:
         precision, where that can tell the edges well apart.
         """
         if self._all_narrow:
-            return _edges_passed(_as_float32(numbers), self._narrow_edges)
+            return _edges_passed(numbers.astype(np.float32), self._narrow_edges)
         narrow = self._narrow
         bins = np.empty(numbers.shape, np.uint8)
-        bins[narrow] = _edges_passed(_as_float32(numbers[narrow]), self._narrow_edges)
+        bins[narrow] = _edges_passed(numbers[narrow].astype(np.float32), self._narrow_edges)
         bins[~narrow] = _edges_passed(numbers[~narrow], self._wide_edges)
         return bins
 
@@ -160,8 +170,7 @@ class Binning:
     def _quanta(self, numbers: NDArray[np.float64], near: bool) -> NDArray[np.int64]:
         """Whole quanta from the center, QUANTA_MAX at most; `near`: it is known that all are finite and in reach."""
         scaled = numbers - self.center
-        with np.errstate(over="ignore"):  # as far away as floats reach is merely far away
-            scaled /= self.quantum
+        scaled /= self.quantum
         if not near:
             scaled = np.where(np.isfinite(numbers), scaled, 0.0)
             np.minimum(np.maximum(scaled, -QUANTA_MAX, out=scaled), QUANTA_MAX, out=scaled)
@@ -197,11 +206,6 @@ def _edges_passed(numbers: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.uint
         np.greater_equal(numbers, edges[:, column, None], out=passed)
         bins += passed.view(np.uint8)
     return bins
-
-
-def _as_float32(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what is too large for it is above every edge
-        return numbers.astype(np.float32)
 
 
 def _are_wide_apart(edges: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ def count(tally: Tally, rows: Rows, pairs: Pairs, sign: int = 1) -> None:
     """Add `pairs` (n) to the `rows` (n,) of `tally`; `sign` -1 takes them back. The tally is widened where needed."""
     if not len(pairs):
         return
-    seen = int(max(pairs.predicted.max(), pairs.label.max())) - FIRST + 1
+    seen = int(max(np.maximum.reduce(pairs.predicted), np.maximum.reduce(pairs.label))) - FIRST + 1
     tally.widen(max(seen, 0 if pairs.scores is None else pairs.scores.values.shape[1]))
     layout = tally.layout
     weights = sign * pairs.weights
@@ -74,21 +74,22 @@ def _count_scores(
     chosen = np.flatnonzero(known)
     if not chosen.size:
         return
-    weights = sign * pairs.weights[chosen]
+    if chosen.size < len(pairs):
+        pairs, scores, happened = pairs.take(chosen), scores.take(chosen), happened[chosen]
+        rows, strata = rows[chosen], strata[chosen]
+    weights, label = sign * pairs.weights, pairs.label
     share = weights / WEIGHT_ONE
-    happened, label, where, stratum = happened[chosen], pairs.label[chosen], rows[chosen], strata[chosen]
-    usable = scores.take(chosen)
     losses = log_losses(happened)
     brier = np.zeros(len(chosen))
-    for column in range(usable.values.shape[1]):
-        difference = usable.values[:, column] - (label == column + FIRST)
+    for column in range(scores.values.shape[1]):
+        difference = scores.values[:, column] - (label == column + FIRST)
         brier += difference * difference
-    tally.add("scored", where, stratum, weights)
+    tally.add("scored", rows, strata, weights)
     values = share * np.array([losses, losses * losses, brier, brier * brier])
-    tally.add_exact(LOSSES, where, stratum, values, LOSS)
-    _count_calibration(tally, where, pairs.predicted[chosen], label, usable, weights)
+    tally.add_exact(LOSSES, rows, strata, values, LOSS)
+    _count_calibration(tally, rows, pairs.predicted, label, scores, weights)
     if tally.layout.scores:
-        _count_histogram(tally, where, label, usable, weights)
+        _count_histogram(tally, rows, label, scores, weights)
 
 
 def _count_calibration(
@@ -100,12 +101,13 @@ def _count_calibration(
     weights: NDArray[np.int64],
 ) -> None:
     confidence, known = scores.of(predicted)
-    chosen = np.flatnonzero(known)
-    confidence, where, weight = confidence[chosen], rows[chosen], weights[chosen]
+    right = np.where(predicted == label, weights, 0)
+    if not known.all():
+        chosen = np.flatnonzero(known)
+        confidence, rows, weights, right = confidence[chosen], rows[chosen], weights[chosen], right[chosen]
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    right = np.where(predicted[chosen] == label[chosen], weight, 0)
-    tally.add_all(("bin_weights", "bin_right"), where, bins, np.array([weight, right]))
-    tally.add_exact(("bin_confidence",), where, bins, (weight / WEIGHT_ONE * confidence)[None], LOSS)
+    tally.add_all(("bin_weights", "bin_right"), rows, bins, np.array([weights, right]))
+    tally.add_exact(("bin_confidence",), rows, bins, (weights / WEIGHT_ONE * confidence)[None], LOSS)
 
 
 def _count_histogram(

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from driftd.reference.layout import COARSE
 from driftd.reference.profile import PSEUDO_COUNT, Profile
 
-
 IN_ORDER: Final = np.array([COARSE.below, *range(COARSE.values), COARSE.above])
 
 

@@ -250,6 +250,9 @@ class Held:
         """The kinds of `values`, and the numbers that stand for them; texts are not counted as held."""
         kinds = kinds_of(values)
         code = self.texts.code
+        if kinds.count(TEXT) == len(kinds):
+            codes = {text: float(code(text)) for text in dict.fromkeys(cast("Sequence[str]", values))}
+            return kinds, list(map(codes.__getitem__, cast("Sequence[str]", values)))
         numbers = [float(code(value)) if type(value) is str else float(value or 0) for value in values]
         return kinds, numbers
 

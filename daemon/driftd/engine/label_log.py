@@ -183,7 +183,8 @@ def restored_log(documents: dict[int, Document], latest: int, held: Held) -> Lab
         kinds, values = held.coded([labels[i] for i in there.tolist()])
         columns["label_kinds"][rows], columns["label_values"][rows] = kinds, values
         given = [annotators[i] for i in there.tolist()]
-        columns["annotators"][rows] = [NO_TEXT if a is None else held.texts.code(a) for a in given]
+        codes = {text: NO_TEXT if text is None else held.texts.code(text) for text in dict.fromkeys(given)}
+        columns["annotators"][rows] = list(map(codes.__getitem__, given))
         columns["chunks"][rows] = chunk
     labelled = held.live_rows()[columns["label_kinds"][held.live_rows()] != NOTHING]
     chunks, counts = np.unique(columns["chunks"][labelled], return_counts=True)

@@ -105,9 +105,7 @@ class Pairs:
         """The pairs from `start` to before `stop`."""
         if start <= 0 and stop >= len(self):
             return self
-        columns: dict[str, Any] = {
-            name: getattr(self, name)[start:stop] for name in COLUMNS
-        }
+        columns: dict[str, Any] = {name: getattr(self, name)[start:stop] for name in COLUMNS}
         return Pairs(classes=self.classes, **columns)
 
     @property

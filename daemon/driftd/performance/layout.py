@@ -5,8 +5,9 @@ limbs (`exact.py`); with these, everything that is known of a million pairs is o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from math import exp, prod
 from typing import Any, Final
 
@@ -122,18 +123,18 @@ class Layout:
 
     def widened(self, classes: int) -> "Layout":
         """The same for another number of classes."""
-        return replace(self, classes=classes)
+        return _layout(self.kind, classes, self.stratum, self.scores, self.slices, self.delays, self.estimate)
 
     def to_json(self) -> list[Any]:
         """As `from_json` reads it."""
         flags = [self.scores, self.slices, self.delays, self.estimate]
         return [self.kind.value, self.classes, self.stratum.value, *flags]
 
-    @classmethod
-    def from_json(cls, document: list[Any]) -> "Layout":
+    @staticmethod
+    def from_json(document: list[Any]) -> "Layout":
         """A layout as it was."""
         kind, classes, stratum, *flags = document
-        return cls(Kind(kind), classes, Stratum(stratum), *flags)
+        return _layout(Kind(kind), classes, Stratum(stratum), *flags)
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         codes, strata = self.codes, self.strata
@@ -169,3 +170,11 @@ class Layout:
             return {"made": (codes,), "seen": (codes,), **sums}
         cells = (codes, CONFIDENCE_BINS)
         return {"made": cells, "seen": cells, "right": cells, "wrong": (codes, codes)}
+
+
+@lru_cache(maxsize=256)
+def _layout(
+    kind: Kind, classes: int, stratum: Stratum, scores: bool, slices: int, delays: bool, estimate: bool
+) -> Layout:
+    """A layout, made once: each period of a state has one, and they are alike."""
+    return Layout(kind, classes, stratum, scores, slices, delays, estimate)

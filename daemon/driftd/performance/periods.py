@@ -220,9 +220,10 @@ class Periods:
         return periods
 
     def _restore(self, tally: Tally, rows: list[int], document: Mapping[str, Any]) -> None:
+        if not rows:
+            return
         stored = Tally.from_json(document)
         self._widen(stored.layout.classes)
         stored.widen(tally.layout.classes)
-        if rows:
-            tally.reserve(max(rows) + 1)
-            tally.counts[rows] = stored.counts
+        tally.reserve(max(rows) + 1)
+        tally.counts[rows] = stored.counts

@@ -3,8 +3,8 @@
 Integers are stored in the smallest type that holds them; more than a few bytes are compressed.
 """
 
-import base64
-from binascii import b2a_base64
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +18,7 @@ BYTES_MAX = 64 * 2**20
 
 INTEGERS = ("|u1", "<u2", "<i4", "<i8")
 FLOATS = ("<f4", "<f8")
+TYPES = {name: np.dtype(name) for name in (*INTEGERS, *FLOATS)}
 BOUNDS = [(name, int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in INTEGERS]
 PLAIN_SIZE = 32
 """Up to so many numbers Python finds the least and the largest sooner than numpy does."""
@@ -74,15 +75,16 @@ def integers_from_json(document: Mapping[str, Any]) -> NDArray[np.int64]:
 def _from_json(document: Mapping[str, Any]) -> NDArray[Any]:
     try:
         kind = str(document["type"])
-        if kind not in (*INTEGERS, *FLOATS):
+        dtype = TYPES.get(kind)
+        if dtype is None:
             raise ValueError(f"unknown array type {kind!r}; known are {', '.join((*INTEGERS, *FLOATS))}")
         if "zstd" in document:
-            packed = base64.b64decode(document["zstd"])
+            packed = a2b_base64(document["zstd"])
             if zstandard.frame_content_size(packed) > BYTES_MAX:
                 raise ValueError(f"a stored array holds more than {BYTES_MAX:,} bytes; this is damage")
             raw = _DECOMPRESSOR.decompress(packed)
         else:
-            raw = base64.b64decode(document["raw"])
-        return np.frombuffer(raw, np.dtype(kind)).reshape(document["shape"])
-    except (KeyError, TypeError, zstandard.ZstdError) as error:
+            raw = a2b_base64(document["raw"])
+        return np.frombuffer(raw, dtype).reshape(document["shape"])
+    except (KeyError, TypeError, Base64Error, zstandard.ZstdError) as error:
         raise ValueError(f"this is no stored array: {error!r}") from error

@@ -198,8 +198,10 @@ def _row_by_row() -> Iterator[None]:
 def _edges_passed(numbers: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.uint8]:
     """How many `edges` (s, e) are not above each of `numbers` (s, n), both of one type."""
     if numbers.size * edges.shape[1] <= AT_ONCE_MAX:
-        passed = numbers[:, None, :] >= edges[:, :, None]
-        return np.add.reduce(passed, axis=1, dtype=np.uint8)
+        at_once: NDArray[np.uint8] = np.add.reduce(
+            numbers[:, None, :] >= edges[:, :, None], axis=1, dtype=np.uint8
+        )
+        return at_once
     bins = np.zeros(numbers.shape, np.uint8)
     passed = np.empty(numbers.shape, np.bool_)
     for column in range(edges.shape[1]):

@@ -31,7 +31,16 @@ class Labels(NamedTuple):
 
     def slice(self, begin: int, end: int) -> "Labels":
         """The labels from `begin` to before `end`."""
-        return Labels._make(column[begin:end] for column in self)
+        positions, keys, known, labels, at_ms, annotators, weights = self
+        return Labels(
+            positions[begin:end],
+            keys[begin:end],
+            known[begin:end],
+            labels[begin:end],
+            at_ms[begin:end],
+            annotators[begin:end],
+            weights[begin:end],
+        )
 
     def of(self, numbers: list[int]) -> tuple[list[Any], ...]:
         """The columns of `Said`, as far as they are known, of labels of the predictions `numbers`."""

@@ -145,14 +145,18 @@ class Held:
     def append(
         self,
         coming: Coming,
-        taken: slice | list[int],
+        taken: slice | NDArray[np.int64],
         kinds: Sequence[int],
         values: Sequence[float],
         segments: Sequence[int],
     ) -> None:
         """Hold those predictions that are `taken` of those coming; for them there is room."""
         columns = self.columns
-        rows = self.rows_of(np.arange(self.end, self.end + len(kinds)))
+        begin, count = self.end & self.mask, len(kinds)
+        index = np.arange(begin, begin + count)
+        rows: slice | NDArray[np.int64] = slice(begin, begin + count)
+        if begin + count > self.rows:
+            rows = index = index & self.mask
         columns["keys"][rows] = coming.keys[taken]
         columns["at_ms"][rows] = coming.at_ms[taken]
         columns["sources"][rows] = coming.sources[taken]
@@ -162,8 +166,8 @@ class Held:
         columns["segments"][rows] = segments
         if self.classes:
             self.scores[rows] = np.nan if coming.scores is None else coming.scores[taken]
-        self.index.add(rows, columns["keys"])
-        self.end += len(rows)
+        self.index.add(index, columns["keys"])
+        self.end += count
 
     def latest_ms(self, end: int) -> int:
         """The latest time of the predictions that come before number `end`; there are some."""
@@ -250,6 +254,9 @@ class Held:
         """The kinds of `values`, and the numbers that stand for them; texts are not counted as held."""
         kinds = kinds_of(values)
         code = self.texts.code
+        if kinds.count(TEXT) == len(kinds):
+            codes = {text: float(code(text)) for text in dict.fromkeys(cast("Sequence[str]", values))}
+            return kinds, list(map(codes.__getitem__, cast("Sequence[str]", values)))
         numbers = [float(code(value)) if type(value) is str else float(value or 0) for value in values]
         return kinds, numbers
 

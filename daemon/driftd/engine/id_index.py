@@ -27,9 +27,15 @@ class IdIndex:
     def find(self, wanted: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The rows, of the ring `keys`, that hold the `wanted`, (n,); -1 where none does."""
         mask = len(self._slots) - 1
-        found = np.full(len(wanted), -1, np.int64)
-        open_ = np.arange(len(wanted))
         at = (wanted & np.uint64(mask)).astype(np.int64)
+        found = self._slots[at].astype(np.int64)
+        # most are found, or known not to be there, at the first look; row -1 is the last one, and is left out
+        on = (found >= 0) & (keys[found] != wanted)
+        if not on.any():
+            return found
+        found[on] = -1
+        open_ = on.nonzero()[0]
+        at = (at[open_] + 1) & mask
         while len(open_):
             rows = self._slots[at]
             filled = rows >= 0

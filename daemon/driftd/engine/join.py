@@ -96,18 +96,16 @@ class Join:
         self._fresh.update(zip(keys, range(number, number + len(rows)), strict=True))
         return len(rows)
 
-    def label_all(self, said: Labels) -> None:
-        """Join labels with their predictions, in their order, or hold them until these come."""
-        self._note_kinds(said)
-        begin = 0
-        while begin < len(said.keys):
-            end = min(len(said.keys), begin + self.waiting.log.room)
-            part = said.slice(begin, end)
-            if end - begin < RUN_MIN or not has_room_for(self.waiting, [*part.labels, *part.annotators]):
+    def label_all(self, said: Labels, begin: int, end: int) -> None:
+        """Join the labels from `begin` to before `end` with their predictions, in their order, or hold them."""
+        while begin < end:
+            stop = min(end, begin + self.waiting.log.room)
+            part = said.slice(begin, stop)
+            if stop - begin < RUN_MIN or not has_room_for(self.waiting, [*part.labels, *part.annotators]):
                 self._label_each(part)
             else:
                 self._label_run(part)
-            begin = end
+            begin = stop
 
     def _label_run(self, said: Labels) -> None:
         """Join labels, runs of plain ones at once; in a run no prediction is let go."""
@@ -176,8 +174,10 @@ class Join:
         oldest_ms = self.prediction_clock_ms - self.settings.join_window_ms
         self.waiting.counts.early_labels_evicted_by_window += self.early.drop_before(oldest_ms)
 
-    def _note_kinds(self, said: Labels) -> None:
+    def note_kinds(self, said: Labels) -> None:
         """Count the labels of another type than the first one's, and let the clock go on."""
+        if not said.labels:
+            return
         kinds = kinds_of(said.labels)
         self.label_kind = self.label_kind or kinds[0]
         self.waiting.counts.labels_of_other_type += len(kinds) - kinds.count(self.label_kind)

@@ -1,6 +1,7 @@
 """What the join counts, by name. Rule: each bound has its counter, and a counter is a metric of the same name."""
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(slots=True)
@@ -24,6 +25,13 @@ class JoinCounts:
     predictions_repeated: int = 0
     out_of_order: int = 0
 
+    def some(self) -> list[tuple[str, int]]:
+        """What was counted at all."""
+        return [(name, number) for name in NAMES if (number := getattr(self, name))]
+
     def add(self, name: str, number: int) -> None:
         """Count `number` more of `name`."""
         setattr(self, name, getattr(self, name) + number)
+
+
+NAMES: Final = tuple(JoinCounts.__dataclass_fields__)

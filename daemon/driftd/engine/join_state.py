@@ -138,7 +138,8 @@ def _fill_segment(held: Held, document: Document) -> None:
     columns["offsets"][rows] = rising_from_json(document["offsets"])
     columns["kinds"][rows], columns["values"][rows] = held.coded(values_from_json(document["predictions"]))
     segments = texts_from_json(document["segments"], len(keys))
-    columns["segments"][rows] = [NO_TEXT if text is None else held.texts.code(text) for text in segments]
+    codes = {text: NO_TEXT if text is None else held.texts.code(text) for text in dict.fromkeys(segments)}
+    columns["segments"][rows] = list(map(codes.__getitem__, segments))
     held.scores[rows] = np.nan if document["scores"] is None else floats_from_json(document["scores"])
     held.end += len(rows)
 

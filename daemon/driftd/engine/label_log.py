@@ -195,7 +195,8 @@ def restored_log(documents: dict[int, Document], latest: int, held: Held) -> Lab
         kinds, values = held.coded([labels[i] for i in there.tolist()])
         columns["label_kinds"][rows], columns["label_values"][rows] = kinds, values
         given = [annotators[i] for i in there.tolist()]
-        columns["annotators"][rows] = [NO_TEXT if a is None else held.texts.code(a) for a in given]
+        codes = {text: NO_TEXT if text is None else held.texts.code(text) for text in dict.fromkeys(given)}
+        columns["annotators"][rows] = list(map(codes.__getitem__, given))
         columns["label_ms"][rows] = first_ms[there]
         columns["weights"][rows] = np.array(weights, np.float64)[there]
         columns["chunks"][rows] = chunk

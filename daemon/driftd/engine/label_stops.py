@@ -7,7 +7,7 @@ leaves out. Labels are counted, not timed, so that it does not matter whose cloc
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from driftd.engine.pulse import LABELS, MATCHES, Pulse
@@ -57,7 +57,7 @@ class LabelStops:
 
     def to_json(self) -> dict[str, Any]:
         """All that is needed to go on exactly like this."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "LabelStops":

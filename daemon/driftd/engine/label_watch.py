@@ -12,6 +12,7 @@ twice as many; a label counts as one of `per_events`.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Final, TypeGuard, TypeVar
 
 import numpy as np
@@ -43,6 +44,7 @@ BUDGET_LABELS_FIRST: Final = 1e7
 BUDGET_LABELS_MIN: Final = 1e4
 BUDGET_LABELS_MAX: Final = 1e12
 SPAN_MS_MIN: Final = 1_000
+PREDICTION, LABEL = Comes.PREDICTION, Comes.LABEL
 MARKS_MAX: Final = 32
 """So many records are remembered to tell where a change began; the older, the farther apart."""
 
@@ -128,7 +130,7 @@ class LabelWatch:
         if first == stop:
             return
         pairs = coming.pairs.slice(first, stop)
-        at_ms, labels = pairs.labelled_at_ms.tolist(), list(pairs.labels)
+        at_ms, labels = coming.labelled_at_ms[first:stop], list(pairs.labels)
         is_first = [kind is PairKind.FIRST for kind in pairs.kinds]
         if self.mapping is not None:
             answers = [
@@ -253,18 +255,18 @@ class _Coming:
         self, predictions: Sequence[tuple[int, int, object]], pairs: Pairs, order: Sequence[int]
     ) -> None:
         count = len(predictions)
-        labelled = pairs.labelled_at_ms.tolist()
+        labelled: list[int] = pairs.labelled_at_ms.tolist()
         predicted = [
             None if kind is PairKind.AGREEMENT else at
             for kind, at in zip(pairs.kinds, pairs.at_ms.tolist(), strict=True)
         ]
-        self.pairs = pairs
+        self.pairs, self.labelled_at_ms = pairs, labelled
         is_label = [index >= count for index in order]
-        self.comes = [Comes.LABEL if one else Comes.PREDICTION for one in is_label]
+        self.comes = [LABEL if one else PREDICTION for one in is_label]
         self.at_ms = [labelled[i - count] if i >= count else predictions[i][1] for i in order]
         self.predicted_at_ms = [predicted[i - count] if i >= count else None for i in order]
         self.corrected = [i >= count and pairs.kinds[i - count] is PairKind.CORRECTION for i in order]
-        self.labels_before = [0, *np.cumsum(is_label).tolist()]
+        self.labels_before = [0, *accumulate(is_label)]
 
 
 def begun(kind: type[Watch], budget_labels: float, labels: int, index: int, at_ms: Sequence[int]) -> Watch:

@@ -17,7 +17,6 @@ from driftd.decode.schema import Schema
 from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
 from driftd.engine.join import Join
-from driftd.engine.join_counts import JoinCounts
 from driftd.engine.kinds import Kind
 from driftd.engine.label_watch import LabelWatch
 from driftd.engine.learner import Learner
@@ -246,8 +245,8 @@ class Monitor:
         learned, next_number = learned_of(self.task, self.inputs), self.join.waiting.next_number
         self.looked += self.performance.add(made, next_number, came, records, learned)
         counts = self.join.take_counts()
-        for name in JoinCounts.__dataclass_fields__:
-            self.count(name, getattr(counts, name))
+        for name, number in counts.some():
+            self.count(name, number)
         self.count("predictions", len(taken.kept))
         self.count("labels", taken.next_label)
         self.count("predictions_of_past_versions", taken.past)

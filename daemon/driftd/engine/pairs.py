@@ -7,8 +7,9 @@ another annotator). Whoever counts predictions counts the first ones, and moves 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from math import isnan
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,24 +111,26 @@ class Pairs:
     def take(self, index: Sequence[int]) -> "Pairs":
         """The pairs at `index`."""
         columns: dict[str, Any] = {}
-        for name in Pairs.__dataclass_fields__:
+        for name in COLUMNS:
             column = getattr(self, name)
-            if name != "classes":
-                is_array = isinstance(column, np.ndarray)
-                columns[name] = column[list(index)] if is_array else [column[i] for i in index]
+            is_array = isinstance(column, np.ndarray)
+            columns[name] = column[list(index)] if is_array else [column[i] for i in index]
         return Pairs(classes=self.classes, **columns)
 
     def slice(self, start: int, stop: int) -> "Pairs":
         """The pairs from `start` to before `stop`."""
-        columns: dict[str, Any] = {
-            name: getattr(self, name)[start:stop] for name in Pairs.__dataclass_fields__ if name != "classes"
-        }
+        if start <= 0 and stop >= len(self):
+            return self
+        columns: dict[str, Any] = {name: getattr(self, name)[start:stop] for name in COLUMNS}
         return Pairs(classes=self.classes, **columns)
 
     @property
     def places(self) -> "PairPlaces":
         """Where the predictions came from."""
         return PairPlaces(self)
+
+
+COLUMNS: Final = tuple(name for name in Pairs.__dataclass_fields__ if name != "classes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +157,15 @@ class PairPlaces:
 
 def no_pairs(classes: tuple[str, ...] = ()) -> Pairs:
     """No pairs."""
+    return _no_pairs(classes)
+
+
+@lru_cache(maxsize=64)
+def _no_pairs(classes: tuple[str, ...]) -> Pairs:
     integers, floats = np.zeros(0, np.int64), np.zeros(0)
     none = np.zeros((0, len(classes)))
     return Pairs(
-        integers, integers, [], integers, [], classes, none, [], [], integers, [], floats, [], [], [],
+        integers, integers, (), integers, (), classes, none, (), (), integers, (), floats, (), (), (),
         integers, floats,
     )  # fmt: skip
 
@@ -182,7 +190,7 @@ def joined_pairs(parts: Sequence[Pairs]) -> Pairs:
             else [item for value in values for item in value]
         )
 
-    columns: dict[str, Any] = {name: column(name) for name in Pairs.__dataclass_fields__ if name != "classes"}
+    columns: dict[str, Any] = {name: column(name) for name in COLUMNS}
     return Pairs(classes=classes, **columns)
 
 

@@ -24,7 +24,7 @@ def pulse_to_json(pulse: Pulse) -> dict[str, object]:
         "learned_skew": skew.learned,
         "recent_skew": skew.recent,
         "jump": None if skew.jump is None else asdict(skew.jump),
-        "throughput": asdict(pulse.throughput),
+        "throughput": {name: getattr(pulse.throughput, name) for name in Throughput.__slots__},
         "burns": blocks_to_json(pulse.burns),
     }
 

@@ -94,6 +94,8 @@ def arrivals_of_columns(columns: PredictionColumns, score_rows: Sequence[int]) -
 
 def segment_texts(segments: Sequence[Mapping[str, str] | None]) -> list[str | None]:
     """Names of groups as a text each, whatever order they came in."""
+    if not any(segments):
+        return [None] * len(segments)
     encode = msgspec.json.Encoder(order="deterministic").encode
     return [encode(segment).decode() if segment else None for segment in segments]
 
@@ -122,7 +124,7 @@ def take(
             break
         if p == len(events) or (k < label_events and label_positions[k] < arrivals.positions[p]):
             end = label_events if p == len(events) else bisect_left(label_positions, arrivals.positions[p], k)
-            join.label_all(said.slice(k, end))
+            join.label_all(said, k, end)
             k = end
             continue
         end = len(events) if k == label_events else bisect_left(arrivals.positions, label_positions[k], p)
@@ -142,6 +144,7 @@ def take(
         last = taken.kept[-1]
         join.waiting.release(arrivals.positions[last], arrivals.at_ms[last])
     taken.next_prediction, taken.next_label = p, k
+    join.note_kinds(said if k == label_events else said.slice(0, k))
     _finish(join, taken)
     return taken
 

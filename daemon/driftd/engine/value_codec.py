@@ -12,9 +12,9 @@ from driftd.reference.arrays import array_to_json, floats_from_json, integers_fr
 
 def values_to_json(values: Sequence[PredictionValue]) -> dict[str, object]:
     """Values of any kind, None among them: all numbers, or as levels and codes."""
-    if values and set(map(type, values)) == {float}:
-        return {"numbers": array_to_json(np.array(values, np.float64))}
     types = set(map(type, values))
+    if types == {float}:
+        return {"numbers": array_to_json(np.array(values, np.float64))}
     # 1.0 and true are equal, and not the same value
     named: Sequence[Any] = (
         values if types <= {str, type(None)} else list(zip(map(type, values), values, strict=True))
@@ -45,7 +45,10 @@ def texts_from_json(document: Mapping[str, Any] | None, count: int) -> list[str 
 
 def rising_to_json(numbers: Sequence[int] | NDArray[np.int64]) -> dict[str, object]:
     """Integers that mostly rise by little, as their differences: they need a tenth of the bytes."""
-    return array_to_json(np.diff(np.asarray(numbers, np.int64), prepend=0))
+    differences = np.array(numbers, np.int64)
+    # a quarter of the time of numpy.diff, for the few numbers of a small commit
+    differences[1:] -= differences[:-1].copy()
+    return array_to_json(differences)
 
 
 def rising_from_json(document: Mapping[str, Any]) -> NDArray[np.int64]:

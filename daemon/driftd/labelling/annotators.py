@@ -58,6 +58,7 @@ class AnnotatorWatch:
         self._pane_first = (0, 0)
         self._confusions = Confusions(ANNOTATORS_MAX)
         self._apart: NDArray[np.bool_] = np.zeros(ANNOTATORS_MAX, np.bool_)
+        self._stored: dict[str, object] | None = None
 
     @property
     def findings(self) -> list[LabelFinding]:
@@ -123,6 +124,7 @@ class AnnotatorWatch:
 
     def _forget(self, slot: int) -> None:
         """Someone else takes `slot`."""
+        self._stored = None
         for counts in (self._pane, self._ever, self._own):
             counts[:, :, slot] = 0
         self._begun[:, :, slot] = 0
@@ -158,6 +160,7 @@ class AnnotatorWatch:
 
     def _step(self) -> list[LabelFinding]:
         """Take the pane that is complete."""
+        self._stored = None
         wins = np.zeros((CHANNELS, ANNOTATORS_MAX, BETS))
         staked = np.zeros((CHANNELS, ANNOTATORS_MAX, BETS))
         for channel in range(CHANNELS):
@@ -230,6 +233,8 @@ class AnnotatorWatch:
 
     def to_json(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
+        if self._stored is None:
+            self._stored = self._arrays(OF_PANES)
         return {
             "budget_labels": self.budget_labels,
             "labels": self.labels,
@@ -238,7 +243,12 @@ class AnnotatorWatch:
             "stakes": self._stakes.state(),
             "raised": self._raised.state(),
             "confusions": self._confusions.state(),
-        } | {name: array_to_json(getattr(self, f"_{name}")) for name in ARRAYS}
+            **self._arrays(OF_LABELS),
+            **self._stored,
+        }
+
+    def _arrays(self, names: Sequence[str]) -> dict[str, object]:
+        return {name: array_to_json(getattr(self, f"_{name}")) for name in names}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "AnnotatorWatch":
@@ -251,14 +261,16 @@ class AnnotatorWatch:
         watch._stakes.restore(document["stakes"])
         watch._raised.restore(document["raised"])
         watch._confusions.restore(document["confusions"])
-        for name in ARRAYS:
+        for name in (*OF_LABELS, *OF_PANES):
             setattr(watch, f"_{name}", integers_from_json(document[name]))
         for key in watch._raised.findings:
             watch._apart[int(key.split()[2])] = True
         return watch
 
 
-ARRAYS: Final = ("pane", "ever", "own", "begun", "total", "rest")
+OF_LABELS: Final = ("pane", "total")
+OF_PANES: Final = ("ever", "own", "begun", "rest")
+"""Arrays by what changes them: a commit comes many times in a pane, and these need not be made anew for each."""
 
 
 def names_or_none(names: Sequence[object]) -> list[str | None]:

@@ -90,9 +90,11 @@ class Pairs:
         self._ever: Counts = np.zeros((2, len(ASPECTS)), np.int64)
         self._begun: Counts = np.zeros((2, len(ASPECTS), len(DIFFERING)), np.int64)
         self._example: dict[int, tuple[str, int, str, int]] = {}
+        self._stored: dict[str, object] | None = None
 
     def add(self, before: str, who_before: str, text: str, who: str) -> None:
         """Take two texts for one prediction, and who wrote them."""
+        self._stored = None
         if before != text and not same_words(before, text):
             return
         one, other = styles_of(before), styles_of(text)
@@ -104,6 +106,7 @@ class Pairs:
 
     def step(self, raised: Raised, number: int, at_ms: int) -> list[LabelFinding]:
         """Take the pane that begins with label `number`; what is new."""
+        self._stored = None
         pairs, differing = self._pane[:, :, None]
         won = differing * np.log(DIFFERING / SLIPS) + (pairs - differing) * np.log(
             (1 - DIFFERING) / (1 - SLIPS)
@@ -140,9 +143,11 @@ class Pairs:
 
     def state(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
-        arrays = {name: array_to_json(getattr(self, f"_{name}")) for name in ("pane", "ever", "begun")}
-        example = [[aspect, *example] for aspect, example in sorted(self._example.items())]
-        return {"stakes": self._stakes.state(), "example": example, **arrays}
+        if self._stored is None:
+            arrays = {name: array_to_json(getattr(self, f"_{name}")) for name in ("pane", "ever", "begun")}
+            example = [[aspect, *example] for aspect, example in sorted(self._example.items())]
+            self._stored = {"stakes": self._stakes.state(), "example": example, **arrays}
+        return self._stored
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""

@@ -69,6 +69,7 @@ class ConventionWatch:
         self._looks: NDArray[np.int64] = np.zeros(len(ASPECTS), np.int64)
         self._pane_first = (0, 0)
         self._window: list[tuple[int, NDArray[np.int64]]] = []
+        self._stored: dict[str, object] | None = None
 
     @property
     def findings(self) -> list[LabelFinding]:
@@ -132,6 +133,7 @@ class ConventionWatch:
 
     def _forget(self, slot: int) -> None:
         """Someone else takes `slot`."""
+        self._stored = None
         self._hands[slot], self._pane_hands[slot] = 0, 0
         first = CHANGES + slot * len(ASPECTS)
         self._stakes.clear(slice(first, first + len(ASPECTS)))
@@ -140,6 +142,7 @@ class ConventionWatch:
 
     def _step(self) -> list[LabelFinding]:
         """Take the pane that is complete."""
+        self._stored = None
         counts, known = self._pane, self._known > 0
         won = change_wins(counts, self._reference, self._scatter.factors(self._reference))
         staked = np.repeat((among(counts) * known / CHANGES * SHARES[0])[:, None], len(FACTORS), axis=1)
@@ -249,6 +252,12 @@ class ConventionWatch:
 
     def to_json(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
+        if self._stored is None:
+            self._stored = {
+                "scatter": self._scatter.state(),
+                "window": [[first, array_to_json(counts)] for first, counts in self._window],
+                **self._arrays(OF_PANES),
+            }
         return {
             "budget_labels": self.budget_labels,
             "labels": self.labels,
@@ -258,9 +267,12 @@ class ConventionWatch:
             "mixed": self._mixed.state(),
             "pairs": self._pairs.state(),
             "raised": self._raised.state(),
-            "scatter": self._scatter.state(),
-            "window": [[first, array_to_json(counts)] for first, counts in self._window],
-        } | {name: array_to_json(getattr(self, f"_{name}")) for name in ARRAYS}
+            **self._arrays(OF_LABELS),
+            **self._stored,
+        }
+
+    def _arrays(self, names: Sequence[str]) -> dict[str, object]:
+        return {name: array_to_json(getattr(self, f"_{name}")) for name in names}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ConventionWatch":
@@ -272,10 +284,12 @@ class ConventionWatch:
         for name in ("slots", "stakes", "mixed", "pairs", "raised", "scatter"):
             getattr(watch, f"_{name}").restore(document[name])
         watch._window = [(int(first), integers_from_json(counts)) for first, counts in document["window"]]
-        for name in ARRAYS:
+        for name in (*OF_LABELS, *OF_PANES):
             setattr(watch, f"_{name}", integers_from_json(document[name]))
         return watch
 
 
-ARRAYS: Final = ("reference", "known", "hands", "pane", "pane_hands", "looks")
+OF_LABELS: Final = ("pane", "pane_hands")
+OF_PANES: Final = ("reference", "known", "hands", "looks")
+"""Arrays by what changes them: a commit comes many times in a pane, and these need not be made anew for each."""
 FIRST_LIST: Final = FIRST.tolist()

@@ -1,7 +1,7 @@
 """What is found in a stream of labels. Rule: a finding names who, since when, and says so in words."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -55,7 +55,8 @@ class LabelFinding:
 
 def finding_to_json(finding: LabelFinding) -> dict[str, object]:
     """A finding as an object."""
-    return asdict(finding) | {"what": finding.what.value, "parties": list(finding.parties)}
+    document = {name: getattr(finding, name) for name in LabelFinding.__slots__}
+    return document | {"what": finding.what.value, "parties": list(finding.parties)}
 
 
 def finding_from_json(document: Mapping[str, Any]) -> LabelFinding:

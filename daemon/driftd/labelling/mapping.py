@@ -53,6 +53,7 @@ class MappingWatch:
         self._pane: NDArray[np.int64] = np.zeros((k + 1, k + UNKNOWN_MAX), np.int64)
         self._pane_labels, self._pane_first = 0, (0, 0)
         self._window: list[tuple[int, NDArray[np.int64]]] = []
+        self._stored: dict[str, object] | None = None
 
     @property
     def findings(self) -> list[LabelFinding]:
@@ -156,6 +157,7 @@ class MappingWatch:
                 self._stakes.clear(self._bets.new_bets(slot))
                 for _, counts in self._window:
                     counts[:, k + slot] = 0
+                self._stored = None
 
     def _step(
         self,
@@ -167,6 +169,7 @@ class MappingWatch:
         found: list[LabelFinding] = []
         if not len(counts):
             return found
+        self._stored = None
         wins = self._bets.wins(counts)
         staked = self._bets.shares * PANE_LABELS
         for i in range(len(counts)):
@@ -237,20 +240,25 @@ class MappingWatch:
 
     def to_json(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
+        if self._stored is None:
+            # it changes once in a pane, and is asked for with each commit
+            self._stored = {
+                "counts": array_to_json(self._counts),
+                "window": [[first, array_to_json(counts)] for first, counts in self._window],
+            }
         return {
             "budget_labels": self.budget_labels,
             "reference_labels": self.reference_labels,
             "labels": self.labels,
             "classes": list(self.classes),
             "learner": self._learner.state(),
-            "counts": array_to_json(self._counts),
             "slots": self._slots.state(),
             "stakes": self._stakes.state() if self._bets is not None else None,
             "raised": self._raised.state(),
             "pane": array_to_json(self._pane),
             "pane_labels": self._pane_labels,
             "pane_first": list(self._pane_first),
-            "window": [[first, array_to_json(counts)] for first, counts in self._window],
+            **self._stored,
         }
 
     @classmethod

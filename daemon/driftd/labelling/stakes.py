@@ -47,6 +47,7 @@ class Stakes:
         self.held: NDArray[np.float64] = np.zeros(count)
         self.excursions: NDArray[np.float64] = np.zeros(count)
         self.onsets = Onsets((1, count))
+        self._stored: dict[str, object] | None = None
 
     def step(
         self, wins: NDArray[np.float64], staked: NDArray[np.float64], number: int, at_ms: int
@@ -55,6 +56,7 @@ class Stakes:
 
         `staked` is the time in labels that is put on each; where it is zero nothing is won either.
         """
+        self._stored = None
         wins = np.where(staked > 0, np.clip(wins, -WIN_MAX, WIN_MAX), 0.0)
         self.held += staked
         self.held *= np.exp(wins)
@@ -74,19 +76,24 @@ class Stakes:
 
     def clear(self, bets: NDArray[np.int64] | slice) -> None:
         """Take back what stands on `bets`: what they were about is gone."""
+        self._stored = None
         self.held[bets] = 0.0
         self.excursions[bets] = 0.0
 
     def state(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
-        return {
-            "held": array_to_json(self.held),
-            "excursions": array_to_json(self.excursions),
-            "onsets": self.onsets.state(),
-        }
+        if self._stored is None:
+            # it changes once in a pane, and is asked for with each commit
+            self._stored = {
+                "held": array_to_json(self.held),
+                "excursions": array_to_json(self.excursions),
+                "onsets": self.onsets.state(),
+            }
+        return self._stored
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
+        self._stored = None
         self.held = floats_from_json(document["held"]).copy()
         self.excursions = floats_from_json(document["excursions"]).copy()
         self.onsets.restore(document["onsets"])

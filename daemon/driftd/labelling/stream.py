@@ -85,6 +85,8 @@ class LabelStreamWatch:
         self._stakes = Stakes(BETS, budget_labels)
         self._raised = Raised(budget_labels)
         self._figures = Figures()
+        self._stored: dict[str, object] | None = None
+        self._stored_windows: list[list[object]] = []
 
     @property
     def findings(self) -> list[LabelFinding]:
@@ -150,6 +152,7 @@ class LabelStreamWatch:
 
     def _end_learning(self, now: int) -> None:
         """The delays are known: from here on time is cut into windows."""
+        self._stored = None
         self._learned = self._came[0].copy()
         for i in range(2):
             self._shares[i], self._known = learned_shares(self._predictions, self._came[i], now)
@@ -180,6 +183,7 @@ class LabelStreamWatch:
 
     def _take(self, begin: int, end: int) -> list[LabelFinding]:
         """Take the window from `begin` to `end` in milliseconds."""
+        self._stored = None
         expected = [expected_labels(self._predictions, shares, begin, end) for shares in self._shares]
         self._came[:, self._known :] = 0
         corrections, due = int(self._came[1].sum()), float(expected[1].sum())
@@ -188,11 +192,12 @@ class LabelStreamWatch:
         self._empty_window()
         if self._null is None:
             self._windows.append(window)
-            del self._windows[:-WINDOWS_MAX]
+            if len(self._windows) > WINDOWS_MAX:
+                del self._windows[0], self._stored_windows[:1]
             enough = sum(int(one.came.sum()) for one in self._windows) >= self.reference_labels
             if enough and len(self._windows) >= WINDOWS_MIN:
                 self._null = learned_null(self._windows)
-                self._windows = []
+                self._windows, self._stored_windows = [], []
             return []
         wins, staked = self._null.wins(window)
         self._figures.take(window, self._stakes.step(wins, staked, first, begin))
@@ -221,21 +226,30 @@ class LabelStreamWatch:
 
     def to_json(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
-        null = self._null
+        if self._stored is None:
+            self._stored = self._of_windows()
         return {
             "clock": self._clock.state(),
             "predictions": self._predictions.state(),
+            "came": array_to_json(self._came),
+            **self._stored,
+        } | {name: getattr(self, name) for name in NUMBERS}
+
+    def _of_windows(self) -> dict[str, object]:
+        """What changes with a window only: many commits come in one."""
+        null = self._null
+        self._stored_windows += map(_window_to_json, self._windows[len(self._stored_windows) :])
+        return {
             "learned": array_to_json(self._learned),
             "shares": array_to_json(self._shares),
-            "came": array_to_json(self._came),
-            "windows": [_window_to_json(window) for window in self._windows],
+            "windows": self._stored_windows.copy(),
             "null": None
             if null is None
             else [null.level, null.correction_level, null.correction_share, list(null.scatter), null.labels],
             "stakes": self._stakes.state(),
             "raised": self._raised.state(),
             "figures": self._figures.state(),
-        } | {name: getattr(self, name) for name in NUMBERS}
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "LabelStreamWatch":

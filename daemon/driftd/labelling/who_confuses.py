@@ -33,7 +33,7 @@ class Confusions:
             for prediction, label in zip(predictions, labels, strict=True)
         ]
         flat = slots * width**2 + np.array(pairs, np.int64)
-        self._counts += np.bincount(flat, minlength=self._counts.size).reshape(self._counts.shape)
+        np.add.at(self._counts.reshape(-1), flat, 1)
 
     def age(self) -> None:
         """Halve the counts of those who have many."""

@@ -130,8 +130,8 @@ class Estimates:
                 raise ValueError("pairs of classes in an estimate of numbers; make them by number_pairs")
             errors, share = np.abs(pairs.errors), weights / WEIGHT_ONE
             tally.add("seen", rows, pairs.predicted, weights)
-            tally.add_exact("errors", rows, pairs.predicted, share * errors, ERROR)
-            tally.add_exact("squares", rows, pairs.predicted, share * (errors * errors), ERROR)
+            values = np.array([share * errors, share * (errors * errors)])
+            tally.add_exact(("errors", "squares"), rows, pairs.predicted, values, ERROR)
             return
         predicted = np.where(pairs.predicted == UNLIKE, OTHER, pairs.predicted)
         scores = pairs.scores or Scores(np.zeros((len(pairs), 0)), np.zeros(len(pairs), np.bool_))

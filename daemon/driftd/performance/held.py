@@ -27,6 +27,8 @@ class HeldPeriods:
 
     def rows_of(self, periods: Ints) -> Ints:
         """The row of each event's period (n,), MISSING where it is not held."""
+        if (row := self._only_row(periods)) is not None:
+            return np.full(len(periods), row, np.int64)
         different, inverse = np.unique(periods, return_inverse=True)
         rows = np.array([self.rows.get(period, MISSING) for period in different.tolist()], np.int64)
         return rows[inverse]
@@ -36,6 +38,8 @@ class HeldPeriods:
 
         Rows of periods that go are still theirs, because events before may belong to them: call `release` after.
         """
+        if (row := self._only_row(periods)) is not None:
+            return np.full(len(periods), row, np.int64), []
         different, first, inverse = np.unique(periods, return_index=True, return_inverse=True)
         numbers = different.tolist()
         if all(number in self.rows for number in numbers):
@@ -55,6 +59,11 @@ class HeldPeriods:
         # what came for a period after it had gone
         rows[np.arange(len(periods)) >= until[inverse]] = MISSING
         return rows, gone
+
+    def _only_row(self, periods: Ints) -> int | None:
+        """The row where all `periods` are one that is held, as they mostly are; else None."""
+        row = self.rows.get(int(periods[0])) if len(periods) else None
+        return row if row is not None and (periods == periods[0]).all() else None
 
     def release(self, gone: list[tuple[int, int]]) -> None:
         """Let the rows of periods that went be used again."""

@@ -5,12 +5,14 @@ limbs (`exact.py`); with these, everything that is known of a million pairs is o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from math import exp, prod
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftd.performance.codes import FIRST
 from driftd.performance.exact import ERROR, LOSS
@@ -88,6 +90,9 @@ class Layout:
     estimate: bool = False
     fields: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     width: int = field(init=False, repr=False, compare=False)
+    _starts: dict[tuple[str, ...], NDArray[np.int64]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         fields: dict[str, Field] = {}
@@ -97,6 +102,14 @@ class Layout:
             width += prod(shape)
         object.__setattr__(self, "fields", fields)
         object.__setattr__(self, "width", width)
+
+    def starts(self, names: tuple[str, ...]) -> NDArray[np.int64]:
+        """Where in a row the fields `names` begin, (k, 1)."""
+        starts = self._starts.get(names)
+        if starts is None:
+            starts = np.array([[self.fields[name].start] for name in names], np.int64)
+            self._starts[names] = starts
+        return starts
 
     @property
     def codes(self) -> int:
@@ -110,18 +123,18 @@ class Layout:
 
     def widened(self, classes: int) -> "Layout":
         """The same for another number of classes."""
-        return replace(self, classes=classes)
+        return _layout(self.kind, classes, self.stratum, self.scores, self.slices, self.delays, self.estimate)
 
     def to_json(self) -> list[Any]:
         """As `from_json` reads it."""
         flags = [self.scores, self.slices, self.delays, self.estimate]
         return [self.kind.value, self.classes, self.stratum.value, *flags]
 
-    @classmethod
-    def from_json(cls, document: list[Any]) -> "Layout":
+    @staticmethod
+    def from_json(document: list[Any]) -> "Layout":
         """A layout as it was."""
         kind, classes, stratum, *flags = document
-        return cls(Kind(kind), classes, Stratum(stratum), *flags)
+        return _layout(Kind(kind), classes, Stratum(stratum), *flags)
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         codes, strata = self.codes, self.strata
@@ -157,3 +170,11 @@ class Layout:
             return {"made": (codes,), "seen": (codes,), **sums}
         cells = (codes, CONFIDENCE_BINS)
         return {"made": cells, "seen": cells, "right": cells, "wrong": (codes, codes)}
+
+
+@lru_cache(maxsize=256)
+def _layout(
+    kind: Kind, classes: int, stratum: Stratum, scores: bool, slices: int, delays: bool, estimate: bool
+) -> Layout:
+    """A layout, made once: each period of a state has one, and they are alike."""
+    return Layout(kind, classes, stratum, scores, slices, delays, estimate)

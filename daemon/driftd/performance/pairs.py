@@ -55,6 +55,8 @@ class Scores:
         """The score of one code per row, and whether there is one, both (n,)."""
         column = codes - FIRST
         there = self.usable & (column >= 0) & (column < self.values.shape[1])
+        if there.all():
+            return self.values[np.arange(len(codes)), column], there
         values = np.zeros(len(codes))
         index = np.flatnonzero(there)
         values[index] = self.values[index, column[index]]
@@ -79,6 +81,13 @@ def checked_scores(values: NDArray[np.float64] | None, n: int, refused: Counts) 
     # column by column: in a fixed order, whatever the shape
     columns = list(np.asarray(values, np.float64).T)
     total = np.zeros(n)
+    if ((values >= 0) & (values <= 1)).all():
+        for column in columns:
+            total += column
+        usable = np.abs(total - 1) <= SUM_TOLERANCE
+        if usable.all():
+            return Scores(values, usable)
+        total = np.zeros(n)
     finite, absent, inside = np.ones(n, np.bool_), np.ones(n, np.bool_), np.ones(n, np.bool_)
     with np.errstate(invalid="ignore"):
         for column in columns:
@@ -222,6 +231,8 @@ def _usable(
     quanta, valid = weight_quanta(weights, len(predicted))
     there = predicted >= 0
     known = label >= 0
+    if (there & known & valid).all():
+        return np.arange(len(quanta)), quanta
     for reason, bad in (
         (Refused.PREDICTION, ~there),
         (Refused.LABEL, there & ~known),

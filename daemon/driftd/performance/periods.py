@@ -67,22 +67,24 @@ class Periods:
         Of numbers and texts `predicted` are the strata that their pairs will have. `segments` (n,) or (n, m): codes
         of segments, MISSING for none. What has no prediction is refused.
         """
-        valid = predicted >= 0
-        if bad := int(np.count_nonzero(~valid)):
+        taken = np.flatnonzero(predicted >= 0)
+        if bad := len(predicted) - len(taken):
             self.refused[Refused.PREDICTION] += bad
-        at_ms = at_ms[valid]
+            at_ms, predicted = at_ms[taken], predicted[taken]
         numbers = at_ms // self.settings.period_ms
         rows, gone = self.held.admit(numbers)
         self._rows_reserve(rows)
         index = self._accepted(rows)
-        codes = class_codes(predicted[valid][index], self.settings.classes_max)
-        rows, numbers, at_ms = rows[index], numbers[index], at_ms[index]
+        if index.size < len(rows):
+            taken, predicted = taken[index], predicted[index]
+            rows, numbers, at_ms = rows[index], numbers[index], at_ms[index]
+        codes = class_codes(predicted, self.settings.classes_max)
         if index.size:
             self._widen(int(codes.max()) - FIRST + 1)
             slices = (at_ms - numbers * self.settings.period_ms) * self.settings.slices
             cells = slices // self.settings.period_ms * self.whole.layout.codes + codes
             self.whole.add("made", rows, cells, 1)
-            for part, chosen in self._segments(numbers, segments, np.flatnonzero(valid)[index]):
+            for part, chosen in self._segments(numbers, segments, taken):
                 self.parts.add("made", part, codes[chosen], 1)
         self._evict(gone)
 
@@ -116,9 +118,9 @@ class Periods:
         count(self.whole, rows, pairs, sign)
         self._widen(self.whole.layout.classes)
         bins = delay_bins(labelled_at_ms[pairs.index] - at_ms)
-        self.whole.add("delays", rows, strata_of(pairs, self.settings.stratum) * DELAY_BINS + bins, sign)
         predicted = np.where(pairs.predicted == UNLIKE, OTHER, pairs.predicted)
-        self.whole.add("delays_predicted", rows, predicted * DELAY_BINS + bins, sign)
+        cells = np.array([strata_of(pairs, self.settings.stratum), predicted]) * DELAY_BINS + bins
+        self.whole.add_all(("delays", "delays_predicted"), rows, cells, np.full(cells.shape, sign, np.int64))
         for part, chosen in self._segments(numbers, segments, pairs.index):
             count(self.parts, part, pairs.take(chosen), sign)
         self._widen(self.parts.layout.classes)
@@ -139,8 +141,7 @@ class Periods:
 
     def _segments(self, numbers: Ints, segments: Ints | None, index: Ints) -> list[tuple[Ints, Ints]]:
         """Per column of `segments`: rows of `parts` (k,), and which of the events with `numbers` (n,) they are for."""
-        different = np.unique(numbers).tolist()
-        self.changed.update(different)
+        self.changed.update(set(numbers.tolist()))
         if segments is None:
             return []
         found: list[tuple[Ints, Ints]] = []
@@ -219,9 +220,10 @@ class Periods:
         return periods
 
     def _restore(self, tally: Tally, rows: list[int], document: Mapping[str, Any]) -> None:
+        if not rows:
+            return
         stored = Tally.from_json(document)
         self._widen(stored.layout.classes)
         stored.widen(tally.layout.classes)
-        if rows:
-            tally.reserve(max(rows) + 1)
-            tally.counts[rows] = stored.counts
+        tally.reserve(max(rows) + 1)
+        tally.counts[rows] = stored.counts

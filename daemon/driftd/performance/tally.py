@@ -37,17 +37,32 @@ class Tally:
         flat = self.counts.reshape(-1)
         np.add.at(flat, rows * self.layout.width + (self.layout.fields[name].start + cells), amounts)
 
+    def add_all(
+        self,
+        names: tuple[str, ...],
+        rows: NDArray[np.int64],
+        cells: NDArray[np.int64],
+        amounts: NDArray[np.int64],
+    ) -> None:
+        """Add to k fields at once, which for few events takes little longer than to one.
+
+        `cells` are (k, n), or (n,) for all fields alike, `amounts` (k, n).
+        """
+        where = rows * self.layout.width + (self.layout.starts(names) + cells)
+        np.add.at(self.counts.reshape(-1), where.ravel(), amounts.ravel())
+
     def add_exact(
         self,
-        name: str,
+        names: tuple[str, ...],
         rows: NDArray[np.int64],
         cells: NDArray[np.int64],
         values: NDArray[np.float64],
         limbs: Limbs,
     ) -> None:
-        """Add the fractions `values` (n,) to `cells` (n,) of a field whose last axis are limbs."""
+        """Add the fractions `values` (k, n) to `cells` (n,) of k fields whose last axis are limbs."""
+        cells = cells * limbs.count
         for limb, part in limbs.split(values):
-            self.add(name, rows, cells * limbs.count + limb, part)
+            self.add_all(names, rows, cells + limb, part)
 
     def reserve(self, rows: int) -> None:
         """Have at least `rows` rows."""

@@ -206,12 +206,18 @@ class Held:
     def codes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The codes of all texts that `rows` hold, as often as they do."""
         columns = self.columns
-        labelled = rows[columns["label_kinds"][rows] != NOTHING]
-        segments, annotators = columns["segments"][rows], columns["annotators"][labelled]
+        segments = columns["segments"][rows]
         texts = columns["values"][rows[columns["kinds"][rows] == TEXT]]
-        label_texts = columns["label_values"][labelled[columns["label_kinds"][labelled] == TEXT]]
-        parts = [segments[segments >= 0], annotators[annotators >= 0], texts, label_texts]
-        return np.concatenate([part.astype(np.int64) for part in parts])
+        parts = [segments[segments >= 0].astype(np.int64), texts.astype(np.int64), self.label_codes(rows)]
+        return np.concatenate(parts)
+
+    def label_codes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The codes of the texts of the labels in force of `rows`, and of their annotators."""
+        columns = self.columns
+        labelled = rows[columns["label_kinds"][rows] != NOTHING]
+        annotators = columns["annotators"][labelled]
+        texts = columns["label_values"][labelled[columns["label_kinds"][labelled] == TEXT]]
+        return np.concatenate([annotators[annotators >= 0].astype(np.int64), texts.astype(np.int64)])
 
     def predictions(self, rows: NDArray[np.int64]) -> list[PredictionValue]:
         """The predictions in `rows`."""

@@ -23,7 +23,14 @@ from driftd.engine.gather import Labels
 from driftd.engine.held import NOTHING, SEGMENT_PREDICTIONS, Coming, kinds_of
 from driftd.engine.join_counts import JoinCounts
 from driftd.engine.pairs import PredictionValue
-from driftd.engine.plain import are_plain, attach_plain, has_room_for
+from driftd.engine.plain import (
+    CORRECTIONS,
+    FIRST_LABELS,
+    attach_corrections,
+    attach_first,
+    has_room_for,
+    plainness,
+)
 from driftd.engine.waiting import Waiting
 
 PredictionRow = tuple[int, int, int, PredictionValue, str | None, int]
@@ -70,31 +77,27 @@ class Join:
             waiting.release(position, at_ms)
         return True
 
-    def predict_all(self, begin: int, rows: Sequence[PredictionRow]) -> int:
-        """Hold the first of `rows`, of the index `begin` and following, as `predict` does one by one; how many.
+    def predict_all(self, begin: int, rows: Sequence[PredictionRow]) -> None:
+        """Hold `rows`, of the index `begin` and following, as `predict` does one by one.
 
-        0 where it makes a difference: where an id is held already or comes twice, a label waits, or a segment begins.
+        None of them is held already or comes twice, no label waits for one, and no segment begins: see `Stretches`.
         """
-        waiting = self.waiting
-        number = waiting.next_number
-        if number % SEGMENT_PREDICTIONS == 0 or number == waiting.held.first:
-            return 0
-        rows = rows[: SEGMENT_PREDICTIONS - number % SEGMENT_PREDICTIONS]
         if len(rows) < RUN_MIN:
-            return 0
-        keys, known, at_ms, predictions, segments, _ = zip(*rows, strict=True)
-        unique = set(keys)
-        if (
-            len(unique) != len(keys)
-            or max(known) >= waiting.held.first
-            or not unique.isdisjoint(self._fresh)
-            or not unique.isdisjoint(self.early.of_key)
-        ):
-            return 0
+            for index, row in enumerate(rows, begin):
+                self.predict(index, row)
+            return
+        number = self.waiting.next_number
+        keys, _, at_ms, predictions, segments, _ = zip(*rows, strict=True)
         self._see(max(at_ms))
-        waiting.hold_all(begin, begin + len(rows), predictions, segments)
+        self.waiting.hold_all(begin, begin + len(rows), predictions, segments)
         self._fresh.update(zip(keys, range(number, number + len(rows)), strict=True))
-        return len(rows)
+
+    @property
+    def room(self) -> int:
+        """How many predictions can be held before one begins a segment."""
+        number = self.waiting.next_number
+        within = number % SEGMENT_PREDICTIONS
+        return SEGMENT_PREDICTIONS - within if within and number != self.waiting.held.first else 0
 
     def label_all(self, said: Labels, begin: int, end: int) -> None:
         """Join the labels from `begin` to before `end` with their predictions, in their order, or hold them."""
@@ -118,30 +121,39 @@ class Join:
                 for key, number in zip(said.keys, known, strict=True)
             ]
         numbers = np.array(known, np.int64)
-        plain = are_plain(waiting, numbers, np.array(said.at_ms, np.int64))
+        plain = plainness(waiting, numbers, said)
         ends = [*(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(known)]
         begin = 0
         for end in ends:
             part = said.slice(begin, end)
-            if plain[begin] and end - begin >= RUN_MIN:
-                attach_plain(waiting, numbers[begin:end], part)
+            if plain[begin] == FIRST_LABELS and end - begin >= RUN_MIN:
+                attach_first(waiting, numbers[begin:end], part)
+            elif plain[begin] == CORRECTIONS and end - begin >= RUN_MIN and not self._may_release:
+                attach_corrections(waiting, numbers[begin:end], part)
             else:
                 self._label_each(part)
             begin = end
 
     def _label_each(self, said: Labels) -> None:
         waiting, fresh = self.waiting, self._fresh
-        ready, reorder_max = waiting.ready, self.settings.reorder_max
         for position, key, known, label, at_ms, annotator, weight in zip(*said, strict=True):
             number = known if known >= waiting.held.first else fresh.get(key, -1)
             if number < waiting.held.first:
                 self._hold_early(EarlyLabel(key, label, at_ms, annotator, weight))
                 continue
             waiting.attach(number, label, at_ms, annotator, weight, position)
-            if waiting.is_releasing and (
-                waiting.overdue or (ready and (ready[0] < waiting.oldest_open or len(ready) > reorder_max))
-            ):
+            if self._may_release:
                 waiting.release(position, at_ms)
+
+    @property
+    def _may_release(self) -> bool:
+        """Whether the next event lets a pair go."""
+        waiting = self.waiting
+        ready = waiting.ready
+        if not waiting.is_releasing or not (ready or waiting.overdue):
+            return False
+        most = self.settings.reorder_max
+        return bool(waiting.overdue) or ready[0] < waiting.oldest_open or len(ready) > most
 
     def restart(self) -> None:
         """A new version: predictions of the old one and what became of them are let go, early labels are kept."""

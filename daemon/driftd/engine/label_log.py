@@ -69,12 +69,12 @@ class LabelLog:
         self.in_force_total += 1
         return chunk
 
-    def append_all(self, numbers: Sequence[int], said: Labels) -> int:
-        """Write down n first labels, for which there is `room`; the chunk that they are in."""
+    def append_all(self, numbers: Sequence[int], said: Labels, first_ms: Sequence[int]) -> int:
+        """Write down n labels, for which there is `room`; the chunk that they are in."""
         self.filling.numbers.extend(numbers)
         self.filling.labels.extend(said.labels)
         self.filling.annotators.extend(said.annotators)
-        self.filling.first_ms.extend(said.at_ms)
+        self.filling.first_ms.extend(first_ms)
         self.filling.weights.extend(said.weights)
         self.in_force[self.latest] += len(numbers)
         self.in_force_total += len(numbers)

@@ -4,7 +4,6 @@ What comes out is the same whatever way the records were cut into batches: which
 found theirs, and which pairs became due at which record.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +20,7 @@ from driftd.engine.held import Coming
 from driftd.engine.id_index import NO_KEY
 from driftd.engine.join import Join, PredictionRow
 from driftd.engine.pairs import Pairs, PredictionValue, no_pairs
+from driftd.engine.stretches import Stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +116,25 @@ def take(
     taken = Taken()
     events = _prediction_rows(join, arrivals, records, stop_at_kept is None)
     said = _labels(join, labels)
-    label_positions, label_events = said.positions, len(said.positions)
     past = {version for version in set(arrivals.versions) if is_past(version)}
+    alone = [i for i, version in enumerate(arrivals.versions) if version in past] if past else []
+    stretches = Stretches(
+        join, arrivals.positions, events, said, range(len(events)) if stop_at_kept is not None else alone
+    )
     p = k = 0
-    while p < len(events) or k < label_events:
+    while p < len(events) or k < len(said.keys):
         if stop_at_kept is not None and len(taken.kept) >= stop_at_kept:
             break
-        if p == len(events) or (k < label_events and label_positions[k] < arrivals.positions[p]):
-            end = label_events if p == len(events) else bisect_left(label_positions, arrivals.positions[p], k)
-            join.label_all(said, k, end)
-            k = end
+        p_end, k_end = stretches.end(p, k)
+        if p_end > p or k_end > k:
+            join.predict_all(p, events[p:p_end])
+            join.label_all(said, k, k_end)
+            taken.kept += range(p, p_end)
+            p, k = p_end, k_end
             continue
-        end = len(events) if k == label_events else bisect_left(arrivals.positions, label_positions[k], p)
-        held = 0 if past or stop_at_kept is not None else join.predict_all(p, events[p:end])
-        taken.kept += range(p, p + held)
-        p += held
-        if held:
+        if p == len(events) or (k < len(said.keys) and said.positions[k] < arrivals.positions[p]):
+            join.label_all(said, k, k + 1)
+            k += 1
             continue
         if past and arrivals.versions[p] in past:
             taken.past += 1
@@ -144,7 +147,7 @@ def take(
         last = taken.kept[-1]
         join.waiting.release(arrivals.positions[last], arrivals.at_ms[last])
     taken.next_prediction, taken.next_label = p, k
-    join.note_kinds(said if k == label_events else said.slice(0, k))
+    join.note_kinds(said if k == len(said.keys) else said.slice(0, k))
     _finish(join, taken)
     return taken
 

@@ -44,6 +44,8 @@ format: tools ## let ruff mend and lay out the code
 bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.detector_speed
 	$(BIN)/python -m benchmarks.replay_speed
+	$(BIN)/python -m benchmarks.performance_speed
+	$(BIN)/python -m benchmarks.join_speed
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
 

@@ -22,6 +22,7 @@ window_events = 40
 [defaults.labels]
 reference_events = 60
 reorder_max = 5
+period_ms = 60000
 [defaults.retraining]
 lasting_drift_panes = 4
 cooldown_ms = 1
@@ -101,7 +102,7 @@ class Story:
         }
         if self.random.random() < 0.05:
             features[self.random.choice("abc")] = self.random.choice([None, "?", 1e9, True])
-        answer = self.random.choice(["yes", "no"])
+        answer = self.random.choice(self.answers(model))
         score = round(self.random.random(), 3)
         event = {
             "prediction_id": f"{model}-{step}",
@@ -127,15 +128,31 @@ class Story:
             if self.random.random() < 0.1:
                 continue
             wrong = self.random.random() < (0.6 if late else 0.05)
-            other = "no" if answer == "yes" else "yes"
+            other, same = self.answers(model)
+            if answer == other:
+                other, same = same, other
+            if self.random.random() < 0.3 and " " in same:
+                same = same.replace("um, ", "um… ")
             event = {
                 "prediction_id": prediction_id,
                 "model": model,
-                "label": other if wrong else answer,
+                "label": other if wrong else same,
                 "at_ms": at_ms,
             }
+            if self.random.random() < 0.9:
+                event["annotator"] = self.random.choice(["ann", "ben", "cy"])
             for _ in range(1 if self.random.random() < 0.97 else 2):
                 self._add("labels", at_ms, json.dumps(event).encode())
+            if self.random.random() < 0.15:
+                again = {
+                    "annotator": self.random.choice(["ben", "dee"]),
+                    "label": self.random.choice([other, same]),
+                }
+                self._add("labels", at_ms, json.dumps(event | again).encode())
+
+    def answers(self, model: str) -> tuple[str, str]:
+        """What `model` says: one answers, the others write down what they heard."""
+        return ("yes", "no") if model == "m0" else ("Well, um, it rains.", "Well, um, the sun shines!")
 
     def _control(self, at_ms: int) -> None:
         model = self.random.choice(self.models)

@@ -180,7 +180,8 @@ def test_a_watched_feature_that_changes_type_is_told_once_and_events_still_count
 
 
 def test_a_million_categories_need_no_more_memory_than_ten_thousand() -> None:
-    engine = Engine(Config.model_validate({"defaults": {"reference": {"reference_events": 20_000}}}))
+    settings = {"reference": {"reference_events": 20_000}, "labels": {"waiting_predictions_max": 5000}}
+    engine = Engine(Config.model_validate({"defaults": settings}))
 
     def memory_after(first: int, levels: int) -> tuple[int, int]:
         features = ({"a": f"level-{i}", "b": f"{i}"} for i in range(first, first + levels))
@@ -220,7 +221,7 @@ def test_labels_without_predictions_are_held_bounded_and_counted() -> None:
     engine = Engine(config)
     assert engine.apply([label(i, FIRST_MS, f"nobody-{i}", "yes") for i in range(1000)]).events == ()
     counters = engine.status().models[0].counters
-    assert (counters["labels"], counters["early_labels_evicted"]) == (1000, 900)
+    assert (counters["labels"], counters["early_labels_evicted_by_count"]) == (1000, 900)
     assert "labels_joined" not in counters
 
 

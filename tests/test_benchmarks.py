@@ -8,7 +8,15 @@ import pytest
 from river import drift
 from river.drift import kswin
 
-from benchmarks import detector_speed, memory, replay_speed, service_speed
+from benchmarks import (
+    detector_speed,
+    join_speed,
+    labelling,
+    memory,
+    performance_speed,
+    replay_speed,
+    service_speed,
+)
 from benchmarks.detection import measure as detection
 from benchmarks.detection.kswin import quick_kswin
 from benchmarks.report import table
@@ -48,10 +56,34 @@ def test_replay_speed_tells_every_stage_and_writes_what_it_printed(tmp_path: Pat
     assert document["settings"]["events"] == "6000"
 
 
+def test_performance_speed_tells_every_part() -> None:
+    rows = performance_speed.main(["--events", "3000", "--texts", "50", "--repeats", "1"])
+    parts = [row["part"] for row in rows]
+    assert parts[:3] == ["plain loop", "predict", "label"]
+    assert all(isinstance(row["events_per_s"], float) for row in rows[:-1])
+    assert str(parts[-1]).startswith("memory")
+
+
 def test_memory_is_sampled_on_the_way() -> None:
     rows = memory.main(["--events", "20000", "--models", "2"])
     assert [row["events"] for row in rows] == [10_000, 20_000]
     assert all(isinstance(row["rss_mb"], float) and row["rss_mb"] > 10 for row in rows)
+
+
+def test_the_join_is_measured_with_its_memory_and_the_state_it_writes() -> None:
+    rows = {row["what"]: row for row in join_speed.main(["--predictions", "20000", "--labels", "2000"])}
+    assert [rows[what]["joined"] for what in ("labels in order", "labels scattered", "corrections scattered")] == [
+        2000, 2000, 2000,
+    ]  # fmt: skip
+    assert [rows[what]["joined"] for what in ("predictions", "labels repeated", "labels of nothing")] == [
+        0,
+        0,
+        0,
+    ]
+    written = rows["labels scattered"]["state_bytes"]
+    assert isinstance(written, float)
+    assert 0 < written < 100
+    assert rows["restored"]["state_bytes"] == pytest.approx(rows["predictions"]["state_bytes"], rel=0.2)
 
 
 def test_growth_is_read_off_the_second_half() -> None:
@@ -81,6 +113,14 @@ def test_detection_is_measured_beside_a_rule_by_windows_and_dummies() -> None:
     assert found["dummy, every 1,000", "3 sigma"]["beats_dummy"] == "no"
     (short,) = [row for row in rows if "judged_first" in row]
     assert short["false_alarms"] == 0
+
+
+def test_changes_of_labels_are_found_and_nothing_else_is() -> None:
+    rows = labelling.main(["--seeds", "1", "--stationary", "40000"])
+    changes = [row for row in rows if "found" in row]
+    assert len(changes) == len(labelling.CHANGES)
+    assert sum(row["found"] == "1/1" for row in changes) >= len(changes) - 2
+    assert [row["false"] for row in rows if "false" in row] == [0] * (len(rows) - len(changes))
 
 
 def test_a_value_is_timed_part_by_part_and_a_model_of_fifty_signals_is_small() -> None:

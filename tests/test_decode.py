@@ -74,8 +74,8 @@ def same_columns(one: PredictionColumns, other: PredictionColumns) -> bool:
         and one.numbers.shape == other.numbers.shape
         and np.array_equal(one.numbers, other.numbers, equal_nan=True)
         and np.array_equal(np.signbit(one.numbers), np.signbit(other.numbers))
-        and repr((one.prediction_ids, one.versions, one.predictions))
-        == repr((other.prediction_ids, other.versions, other.predictions))
+        and repr((one.prediction_ids, one.versions, one.predictions, one.segments))
+        == repr((other.prediction_ids, other.versions, other.predictions, other.segments))
         and [list(column) for column in one.categories] == [list(column) for column in other.categories]
     )
 
@@ -108,8 +108,10 @@ def assert_label_as_by_contract(value: bytes) -> None:
     if isinstance(event, Label):
         columns = batch.models[event.model].labels
         assert isinstance(columns, LabelColumns)
-        read = (columns.prediction_ids, columns.labels, columns.at_ms)
-        assert repr(read) == repr(([event.prediction_id], [event.label], [event.at_ms]))
+        read = (columns.prediction_ids, columns.labels, columns.at_ms, columns.annotators, columns.weights)
+        weight = 1.0 if event.weight is None else event.weight
+        said = ([event.prediction_id], [event.label], [event.at_ms], [event.annotator], [weight])
+        assert repr(read) == repr(said)
 
 
 WHOLE_PREDICTION = {

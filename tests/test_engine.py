@@ -171,9 +171,17 @@ def test_a_label_before_its_prediction_counts_like_one_after_it() -> None:
 
 def test_a_label_that_arrives_twice_counts_once() -> None:
     engine = Engine(small_config())
-    engine.apply([*predictions(30, normal), label(0, FIRST_MS, "p3", "yes"), label(1, FIRST_MS, "p3", "no")])
+    engine.apply([*predictions(30, normal), label(0, FIRST_MS, "p3", "yes"), label(1, FIRST_MS, "p3", "yes")])
     counters = engine.status().models[0].counters
     assert (counters["labels_joined"], counters["labels_repeated"]) == (1, 1)
+
+
+def test_a_label_that_is_corrected_counts_once_and_the_correction_is_counted_too() -> None:
+    engine = Engine(small_config())
+    engine.apply([*predictions(30, normal), label(0, FIRST_MS, "p0", "yes"), label(1, FIRST_MS, "p0", "no")])
+    counters = engine.status().models[0].counters
+    assert (counters["labels_joined"], counters["labels_corrected"]) == (1, 1)
+    assert len(engine.monitors["m"].pairs) == 1
 
 
 def test_a_prediction_that_arrives_twice_counts_once_and_is_told() -> None:

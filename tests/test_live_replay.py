@@ -1,11 +1,13 @@
 """Live equals replay, byte for byte: what a daemon said while records came in, its recording says again."""
 
+import json
 import threading
+import time
 from pathlib import Path
 
 from broker import Broker
 from driftd_process import Daemon, Setup, wait_until
-from streams import Story, pieces
+from streams import SMALL, Story, pieces, prediction
 
 OUT_FILES = {"alerts": "alerts.jsonl", "retraining": "retraining.jsonl", "rejected": "rejected.jsonl"}
 
@@ -87,3 +89,40 @@ def test_a_recording_ends_with_the_record_that_an_alert_names(
     assert "is not among them" in unreached.stderr
     empty = setup.driftd("record", "-o", str(target), "--force", "--order", "journal", expect=2)
     assert "no daemon has run" in empty.stderr
+
+
+def test_a_model_that_stops_is_published_as_silent_and_replays_to_the_same_bytes(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    quick = "[defaults.silence]\nshortest_ms = 300\n"
+    models = SMALL.replace("[defaults.reference]", '[defaults.reference]\ncycle = "none"') + quick
+    setup = Setup(tmp_path, broker.bootstrap, topic_prefix, tick_interval_ms=200, models=models)
+    setup.driftd("topics", "create")
+    sent = 0
+
+    def send(seconds: float) -> None:
+        nonlocal sent
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            now_ms = time.time_ns() // 1_000_000
+            setup.send([prediction(sent + n, now_ms, features={"a": n % 7}) for n in range(20)])
+            sent += 20
+
+    def phases() -> list[str]:
+        told = [json.loads(value or b"")["data"] for value in setup.outputs()["alerts"]]
+        return [alert["phase"] for alert in told if alert["kind"] == "silence"]
+
+    with Daemon(setup) as daemon:
+        daemon.wait_for("shard runs")
+        send(4)
+        wait_until(lambda: phases()[-1:] == ["open"], "the silence")
+        send(0.1)
+        wait_until(lambda: phases()[-1:] == ["resolved"], "its end")
+        assert daemon.stop() == 0
+
+    live = setup.outputs()
+    recording = tmp_path / "silence.jsonl"
+    told = setup.driftd("record", "--out", str(recording)).stderr
+    assert f"{sent:,} of {topic_prefix}predictions" in told
+    assert "are gone" not in told
+    assert replayed(setup, recording, tmp_path / "out") == live

@@ -178,18 +178,18 @@ def test_predictions_that_never_get_a_label_leave_by_count_and_by_time() -> None
     engine = Engine(bounded)
     engine.apply([prediction(i, FIRST_MS + i) for i in range(3000)])
     monitor = engine.monitors["m"]
-    assert monitor.join.waiting_predictions <= 512 + 256
-    assert monitor.counters["predictions_unlabelled_evicted"] == 3000 - monitor.join.waiting_predictions
+    assert len(monitor.join.waiting) <= 512 + 256
+    assert monitor.counters["predictions_unlabelled_evicted_by_count"] == 3000 - len(monitor.join.waiting)
     week_ms = 7 * 86_400_000
     engine.apply([prediction(3000 + i, FIRST_MS + week_ms * 2) for i in range(600)])
-    assert monitor.join.waiting_predictions <= 600 + 256
+    assert len(monitor.join.waiting) <= 600 + 256
 
 
 def test_labels_that_match_nothing_are_bounded_and_counted() -> None:
     engine = Engine(small_config())
     engine.apply([label(i, FIRST_MS, f"nobody{i}", "yes") for i in range(10_500)])
     assert len(engine.monitors["m"].join.early) == 10_000
-    assert engine.monitors["m"].counters["early_labels_evicted"] == 500
+    assert engine.monitors["m"].counters["early_labels_evicted_by_count"] == 500
 
 
 @pytest.mark.parametrize(

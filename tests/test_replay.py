@@ -34,10 +34,14 @@ def written(name: str, records: Sequence[Record]) -> str:
     return name
 
 
-def test_json_is_one_cloudevent_a_line_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_cloudevent_a_line_and_then_the_periods_of_a_model_with_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["replay", written("r.jsonl", Story(5, 800).tell()), "--format", "json"]) == 0
     told = capsys.readouterr()
-    events = [json.loads(line) for line in told.out.splitlines()]
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    events = [line for line in lines if line["type"] != "periods"]
+    assert [line["model"] for line in lines[len(events) :]] == ["m1"]
     assert {event["specversion"] for event in events} == {"1.0"}
     assert {event["type"].split(".")[2] for event in events} == {"alert", "retraining", "event"}
     assert len({event["id"] for event in events}) == len(events)
@@ -47,7 +51,8 @@ def test_json_is_one_cloudevent_a_line_and_nothing_else(capsys: pytest.CaptureFi
 def test_the_files_hold_what_is_printed_each_topic_in_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     recording = written("r.jsonl.zst", Story(5, 800).tell())
     assert main(["replay", recording, "--format", "json", "--out", "verdicts"]) == 0
-    printed = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr().out.splitlines()
+    printed = [line for line in told if json.loads(line)["type"] != "periods"]
     files = {name: Path("verdicts", f"{name}.jsonl") for name in ("alerts", "retraining", "rejected")}
     lines = {name: path.read_text().splitlines() for name, path in files.items()}
     assert sorted(line for each in lines.values() for line in each) == sorted(printed)

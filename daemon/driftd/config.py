@@ -6,17 +6,16 @@ Rules: a `Config` that exists is right; `Config()` works without a file.
 from pydantic import Field, PrivateAttr, model_validator
 
 from driftd.config_fields import Problem, Table, refuse
+from driftd.config_labels import Labels
+from driftd.config_life import Incidents, Operations, Retraining, Silence
 from driftd.config_models import (
     Budget,
     DetectorSettings,
     Features,
-    Incidents,
-    Labels,
     ModelConfig,
     ModelSettings,
     Panes,
     Reference,
-    Retraining,
 )
 from driftd.config_tables import Http, Kafka, Limits, Log, Topics
 
@@ -33,9 +32,11 @@ __all__ = [
     "Log",
     "ModelConfig",
     "ModelSettings",
+    "Operations",
     "Panes",
     "Reference",
     "Retraining",
+    "Silence",
     "Topics",
 ]
 

@@ -55,6 +55,11 @@ def number_from(default: float, low: float, high: float, unit: str, description:
     return Field(default, ge=low, le=high, description=description, json_schema_extra={"unit": unit})
 
 
+def number_or_none(above: float, high: float, unit: str, description: str) -> Any:
+    """A number option greater than `above`, at most `high`, in `unit`, that is off unless it is given."""
+    return Field(None, gt=above, le=high, description=description, json_schema_extra={"unit": unit})
+
+
 def option(default: object, description: str) -> Any:
     """An option that is no number: a text, a choice, or true or false."""
     return Field(default, description=description)

@@ -21,7 +21,9 @@ from driftd.config_fields import (
     whole,
     whole_or_none,
 )
-from driftd.config_tables import DAY_MS, SPAN_MAX_MS, Name
+from driftd.config_labels import Labels
+from driftd.config_life import Incidents, Operations, Retraining, Silence
+from driftd.config_tables import Name
 from driftd.suggestion import suggestion
 
 OptionValue: TypeAlias = bool | int | float | str
@@ -170,89 +172,6 @@ def default_detectors() -> tuple[DetectorSettings, ...]:
     return (DetectorSettings(name="evidence"),)
 
 
-class Labels(Table):
-    """How labels find their predictions, and what they are compared as."""
-
-    task: Literal["auto", "classification", "regression"] = option(
-        "auto",
-        "What the model does: classification gives `error` (0 or 1), regression gives `loss`; auto looks.",
-    )
-    join_window_ms: int = whole(
-        7 * DAY_MS,
-        1,
-        SPAN_MAX_MS,
-        "milliseconds",
-        "How long a prediction waits for its label, in event time.",
-    )
-    waiting_predictions_max: int = whole(
-        5_000,
-        1,
-        10_000_000,
-        "predictions",
-        "Predictions that wait for a label; each takes about 120 bytes of memory and 15 of the stored state.",
-    )
-    waiting_labels_max: int = whole(10_000, 0, 10_000_000, "labels", "Labels that wait for their prediction.")
-    reorder_max: int = whole(
-        64,
-        0,
-        100_000,
-        "predictions",
-        "Labelled predictions held back to bring them into the order of prediction.",
-    )
-    reference_events: int = whole(
-        2_000,
-        2,
-        100_000_000,
-        "labelled predictions",
-        "Labelled predictions that make the reference of error and loss.",
-    )
-
-
-class Incidents(Table):
-    """How findings become one incident, and how long it lives."""
-
-    hold_panes: int = whole(
-        2, 1, 10_000, "panes", "Panes in a row that must speak for a change before anybody is told."
-    )
-    keep_open_panes: int = whole(
-        64, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
-    )
-    page: Literal["any", "harmful"] = option(
-        "any",
-        "What wakes people: any drift, or only what makes the model err more; benign drift then only informs.",
-    )
-    update_panes: int = whole(
-        256,
-        1,
-        1_000_000,
-        "panes",
-        "Panes between two updates of an open incident, unless it gets more severe.",
-    )
-
-
-class Retraining(Table):
-    """When a model is asked to be trained again."""
-
-    enabled: bool = option(True, "Whether requests are published at all.")
-    cooldown_ms: int = whole(
-        DAY_MS, 0, SPAN_MAX_MS, "milliseconds", "Time between two requests for one model, at least."
-    )
-    lasting_drift_panes: int = whole(
-        128,
-        1,
-        1_000_000,
-        "panes",
-        "Panes that data drift has to stay open before it asks for retraining by itself.",
-    )
-    deadline_ms: int = whole(
-        7 * DAY_MS,
-        1,
-        SPAN_MAX_MS,
-        "milliseconds",
-        "Time a new version may take before a request has expired.",
-    )
-
-
 class ModelSettings(Table):
     """All that can be said about how one model is monitored."""
 
@@ -266,6 +185,8 @@ class ModelSettings(Table):
     labels: Labels = Field(default_factory=Labels)
     incidents: Incidents = Field(default_factory=Incidents)
     retraining: Retraining = Field(default_factory=Retraining)
+    silence: Silence = Field(default_factory=Silence)
+    operations: Operations = Field(default_factory=Operations)
 
 
 class ModelConfig(ModelSettings):

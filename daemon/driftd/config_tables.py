@@ -71,6 +71,13 @@ class Kafka(Table):
         "milliseconds",
         "How long records of one partition wait for older ones of another, to be in order of time.",
     )
+    tick_interval_ms: int = whole(
+        30_000,
+        0,
+        HOUR_MS,
+        "milliseconds",
+        "How often the journal says that time has passed, by which silence is judged; 0: never, nor is silence.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Kafka":

@@ -1,6 +1,7 @@
 """The journal: in which order records were applied. Rule: written in the transaction that holds what came of them.
 
 One record per commit, at most `RUNS_MAX` runs in one: {"runs": [[topic, partition, first offset, last offset], ...]}.
+A run of the journal itself is a tick, whose offset is its time (see `driftd.ticks`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -66,6 +66,14 @@ class Inputs(Protocol):
         """The next records in applied order."""
         ...
 
+    def ends(self) -> Mapping[Source, int]:
+        """Where each partition is known to end: the offset of the record that comes next."""
+        ...
+
+    def reached(self, ends: Mapping[Source, int], applied: Mapping[Source, int], /) -> bool:
+        """Whether all before `ends` was taken, `applied` being the last offsets that were."""
+        ...
+
     def lag_records(self) -> Mapping[Source, int]:
         """How many records of each partition were not taken yet."""
         ...

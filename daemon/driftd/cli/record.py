@@ -96,7 +96,7 @@ class Recorder:
                 with journal:
                     self._order = "journal"
                     runs = journal_runs(journal, self._journal)
-                    yield from self._counted(in_journal_order(inputs, runs, self._gaps))
+                    yield from self._counted(in_journal_order(inputs, self._journal, runs, self._gaps))
                 return
             self._order = "time"
             mine = [s for s in inputs.waiting if s.partition % topics.shard_count == self._journal.partition]

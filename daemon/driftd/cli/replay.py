@@ -8,11 +8,13 @@ from typing import Annotated, BinaryIO, Literal
 from cyclopts import Parameter
 
 from driftd.cli.config_file import read_config
-from driftd.cli.output import Format, note, say
+from driftd.cli.output import Format, note, say, say_json
+from driftd.cli.periods import performance_document, period_lines
 from driftd.cli.reference_file import read_references
 from driftd.cli.story import doubts, lines_of, summary
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.engine.status import model_performance
 from driftd.errors import EXIT_FINDINGS, EXIT_OK
 from driftd.shells.recording import RecordingReader
 from driftd.shells.replay import replay as run_replay
@@ -65,7 +67,8 @@ def replay(
     config
         The configuration file.
     format
-        text tells a person what happened; json prints every event that comes out as one CloudEvent per line.
+        text tells a person what happened; json prints every event that comes out as one CloudEvent per line, and after
+        those a line of type periods for each model that has labels: how it does, by the time of predictions.
     out
         A directory to write alerts.jsonl, retraining.jsonl and rejected.jsonl to.
     fail_on
@@ -104,6 +107,12 @@ def replay_files(engine: Engine, files: Sequence[Path], listener: Listener) -> i
             totals[name] = totals.get(name, 0) + count
     note(summary(engine.counters, totals, records, seconds))
     for model in engine.status().models:
-        for doubt in doubts(model):
-            note(doubt)
+        for line in doubts(model):
+            note(line)
+    for name in sorted(engine.monitors):
+        performance = model_performance(engine.monitors[name])
+        for line in period_lines(performance):
+            note(line)
+        if listener.format == "json" and performance.periods:
+            say_json(performance_document(performance))
     return totals.get("alerts_opened", 0)

@@ -63,10 +63,17 @@ def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:
     alert = event.topic is OutputTopic.ALERTS
     changes = data["contributors"] if alert else data["evidence"]
     total = data["contributors_total"] if alert else len(changes)
-    shown = "; ".join(f"{change['signal']} {change['change']}" for change in changes[:SHOWN_CHANGES])
+    shown = "; ".join(map(_change, changes[:SHOWN_CHANGES]))
     more = f"; and {total - SHOWN_CHANGES} more" if total > SHOWN_CHANGES else ""
     since = minute(data["onset"]["at_ms"] if alert else data["data_range"]["from_at_ms"])
     return f"since {since}: {shown}{more}"
+
+
+def _change(contributor: Mapping[str, Any]) -> str:
+    """What changed; a claim needs no signal before it."""
+    if contributor["claim"] is not None:
+        return str(contributor["change"]).rstrip(".")
+    return f"{contributor['signal']} {contributor['change']}"
 
 
 def summary(counters: Mapping[str, int], models: Mapping[str, int], records: int, seconds: float) -> str:
@@ -105,6 +112,8 @@ def doubts(model: ModelStatus) -> list[str]:
     told = [f"model {model.name}: {unstable_words(model.unstable)}"] if model.unstable else []
     unjudged = _unjudged(model)
     told += [unjudged] if unjudged else []
+    if model.silent:
+        told.append(f"model {model.name}: cannot judge: " + "; ".join(map(": ".join, model.silent)))
     if model.absent:
         told.append(
             f"model {model.name}: the latest events have no values of {_listed(model.absent)}, the reference has"
@@ -130,7 +139,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _unjudged(model: ModelStatus) -> str:
     missing = f"{model.events_missing:,} events of its reference are missing"
-    if model.phase != "watching":
+    if model.phase in ("learning", "reference"):
         return f"model {model.name}: cannot judge yet, {missing}"
     if not model.unjudged:
         return ""

@@ -36,17 +36,39 @@ class Figures(Data):
     top: dict[str, float] | None = Field(None, description="Share of the most frequent levels, 0 to 1.")
 
 
+class ClaimData(Data):
+    """What is found about something that is no signal of the event, such as who gives labels. `change` says it."""
+
+    parties: list[str] = Field(description="Whom it is about, in order: classes, annotators, styles.")
+    before: float = Field(
+        description="The figure that is told, as it was, or as it was to be expected: a share of 0 to 1, "
+        "milliseconds, or an error in the unit of what is predicted."
+    )
+    after: float = Field(description="The same since the change.")
+    events: int = Field(description="How many labels `after` rests on.")
+
+
 class Contributor(Data):
     """One signal's part in an incident."""
 
-    signal: str = Field(description="The signal, named by its path in the event.")
-    effect: str = Field(description="What changed about it: shift, missing, unseen, outside or invalid.")
+    signal: str = Field(
+        description="The signal, named by its path in the event; labels.<what> or performance.<what> for a claim."
+    )
+    effect: str = Field(
+        description="What changed about it: shift, missing, unseen, outside, invalid, labels or diverges (labels say "
+        "otherwise than what was expected without them); silence, rate, burns or burns_fast where it is told by ticks."
+    )
     detector: str = Field(description="The detector that found it.")
     strength: float = Field(description="How many times the detector's limit was reached, 1 or more.")
     share: float = Field(description="Its share in the strength of all contributors, 0 to 1.")
     change: str = Field(description="The change in words.")
-    before: Figures = Field(description="The signal in the reference.")
-    after: Figures = Field(description="The signal in the window that decided.")
+    before: Figures | None = Field(description="The signal in the reference; null where there is a claim.")
+    after: Figures | None = Field(
+        description="The signal in the window that decided; null where there is a claim."
+    )
+    claim: ClaimData | None = Field(
+        None, description="What is found about labels, or by periods; null for signals."
+    )
 
 
 class HarmData(Data):
@@ -59,6 +81,10 @@ class HarmData(Data):
     risk_before: float | None = Field(description="Mean error or loss in the reference.")
     risk_after: float | None = Field(description="Mean error or loss since the change.")
     events: int = Field(description="How many events since the change these are of.")
+    drift: str = Field(
+        description="virtual (the inputs moved, the error did not), real (the error moved, the inputs did not), both, "
+        "or unknown (without enough labels)."
+    )
 
 
 class AlertData(Data):

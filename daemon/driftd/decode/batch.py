@@ -267,4 +267,5 @@ def _native_columns(native: Native, positions: NDArray[np.int64], events: Sequen
         predictions,
         native.numbers(events, features),
         categories,
+        [event.segment for event in events],
     )

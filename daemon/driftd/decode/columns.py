@@ -33,8 +33,8 @@ class PredictionColumns:
 
     `positions` (n,) int64 are indices of records, `numbers` (rows, n) the number and boolean signals in the
     schema's order (NaN missing, +inf of the wrong type), `categories` per category signal n of: a level, None
-    where missing, INVALID. `predictions` are as they came. `unknown` are features that the schema does not have, in the
-    order in which they came.
+    where missing, INVALID. `predictions` and `segments` are as they came. `unknown` are features that the schema does
+    not have, in the order in which they came.
     """
 
     positions: NDArray[np.int64]
@@ -44,6 +44,7 @@ class PredictionColumns:
     predictions: list[Any]
     numbers: NDArray[np.float64]
     categories: list[Sequence[object]]
+    segments: list[dict[str, str] | None]
     unknown: tuple[str, ...] = ()
 
 
@@ -71,12 +72,14 @@ class PredictionRows:
 
 @dataclass(slots=True)
 class LabelColumns:
-    """n labels of one model."""
+    """n labels of one model; `weights` are 1 where they were not given."""
 
     positions: NDArray[np.int64]
     prediction_ids: list[str]
     labels: list[str | bool | float]
     at_ms: list[int]
+    annotators: list[str | None]
+    weights: list[float]
 
     def slice(self, start: int, stop: int) -> "LabelColumns":
         """The labels from `start` to before `stop`."""
@@ -85,6 +88,8 @@ class LabelColumns:
             self.prediction_ids[start:stop],
             self.labels[start:stop],
             self.at_ms[start:stop],
+            self.annotators[start:stop],
+            self.weights[start:stop],
         )
 
 
@@ -122,6 +127,7 @@ def columns_from_rows(rows: PredictionRows, schema: Schema) -> PredictionColumns
         [row.prediction for row in rows.rows],
         np.array(numbers, np.float64).reshape(len(numbers), len(rows.rows)),
         list(categories),
+        [row.segment for row in rows.rows],
         unknown=_unknown(rows.rows, schema),
     )
 
@@ -139,6 +145,8 @@ def label_columns(positions: list[int], rows: Sequence[LabelRow]) -> LabelColumn
         [row.prediction_id for row in rows],
         [row.label for row in rows],
         [row.at_ms for row in rows],
+        [row.annotator for row in rows],
+        [1.0 if row.weight is None else row.weight for row in rows],
     )
 
 
@@ -177,5 +185,6 @@ def joined_columns(first: PredictionColumns, second: PredictionColumns) -> Predi
         merged(first.predictions, second.predictions),
         np.concatenate([first.numbers, second.numbers], axis=1)[:, order],
         [merged(left, right) for left, right in zip(first.categories, second.categories, strict=True)],
+        merged(first.segments, second.segments),
         unknown=tuple(dict.fromkeys(first.unknown + second.unknown)),
     )

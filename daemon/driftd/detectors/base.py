@@ -120,6 +120,33 @@ class Effect(StrEnum):
     """Its numbers lie far outside the reference's range, as after a change of unit."""
     INVALID = "invalid"
     """Its values are of the wrong type or not finite."""
+    SILENCE = "silence"
+    """It does not come, or what comes cannot be judged by."""
+    RATE = "rate"
+    """It comes more, or less, often."""
+    BURNS = "burns"
+    """It is beyond an objective, so that the error budget will not last."""
+    BURNS_FAST = "burns_fast"
+    """It is so far beyond an objective that the error budget is gone within days."""
+    LABELS = "labels"
+    """Labels are made, or come, otherwise; its claim says how."""
+    DIVERGES = "diverges"
+    """Labels say otherwise than what was expected without them; its claim says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is found about something that is no signal, and so has no panes to take figures from.
+
+    `sentence` is for a person; `parties` are whom it is about, in order. `before` and `after` are the figure that the
+    sentence tells, which rests on `events`.
+    """
+
+    sentence: str
+    parties: tuple[str, ...]
+    before: float
+    after: float
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +156,8 @@ class Finding:
     `strength` is how many times the detector's own limit was reached (>= 1), `share` the share of events
     that the effect touches, `onset` where the change began as far as the detector can tell, `recent_mean` the mean
     since then where it is known apart from the panes. `weighed`: the detector has weighed its evidence over many
-    events, so its word needs no holding.
+    events, so its word needs no holding. `words` say what changed where no pane can show it; a finding with a `claim`
+    says itself what is told of it.
     """
 
     signal: str
@@ -140,6 +168,13 @@ class Finding:
     onset: Place
     recent_mean: float | None = None
     weighed: bool = False
+    words: str = ""
+    claim: Claim | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from others of its incident: its signal, and whom it is about."""
+        return self.signal if self.claim is None else "\t".join((self.signal, *self.claim.parties))
 
 
 class PaneDetector(Protocol):

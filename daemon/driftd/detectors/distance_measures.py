@@ -8,12 +8,15 @@ by Smirnov's asymptotic tail 2 exp(-2 x^2).
 
 from math import sqrt
 from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftd.reference.layout import COARSE
 from driftd.reference.profile import PSEUDO_COUNT, Profile
+
+IN_ORDER: Final = np.array([COARSE.below, *range(COARSE.values), COARSE.above])
 
 
 def distances(
@@ -24,26 +27,25 @@ def distances(
     `cumulative` (s, 20) are the reference's cumulative probabilities in the order of the values. Missing and
     invalid values are left out; an empty bin counts as half an event, so nothing is infinite.
     """
-    possible, reference = profile.possible, profile.probabilities
+    possible, reference, total = profile.possible, profile.probabilities, np.add.reduce
     smooth = (counts + PSEUDO_COUNT * (counts == 0)) * possible
-    shares = smooth / np.maximum(smooth.sum(axis=1, keepdims=True), 1e-12)
+    shares = smooth / np.maximum(total(smooth, axis=1, keepdims=True), 1e-12)
     safe_shares, safe_reference = np.where(possible, shares, 1.0), np.where(possible, reference, 1.0)
-    psi = ((shares - reference) * np.log(safe_shares / safe_reference)).sum(axis=1)
+    psi = total((shares - reference) * np.log(safe_shares / safe_reference), axis=1)
     middle = (safe_shares + safe_reference) / 2
     js_bits = (
-        (shares * np.log2(safe_shares / middle)).sum(axis=1)
-        + (reference * np.log2(safe_reference / middle)).sum(axis=1)
+        total(shares * np.log2(safe_shares / middle), axis=1)
+        + total(reference * np.log2(safe_reference / middle), axis=1)
     ) / 2
     exact = counts * possible
-    exact_shares = exact / np.maximum(exact.sum(axis=1, keepdims=True), 1)
-    ks = np.abs(np.cumsum(in_order(exact_shares), axis=1) - cumulative).max(axis=1)
+    exact_shares = exact / np.maximum(total(exact, axis=1, keepdims=True), 1)
+    ks = np.maximum.reduce(np.abs(in_order(exact_shares).cumsum(axis=1) - cumulative), axis=1)
     return psi, np.sqrt(np.maximum(js_bits, 0.0)), ks
 
 
 def in_order(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Columns in the order of the values: below the range first, above it last; the rest left out."""
-    order = [COARSE.below, *range(COARSE.values), COARSE.above]
-    return rows[:, order]
+    return rows[:, IN_ORDER]
 
 
 def ratio(value: NDArray[np.float64], least: float) -> NDArray[np.float64]:

@@ -63,6 +63,8 @@ class DistanceDetector:
             for effect, s, at_ms, topic, partition, offset in stored
         }
         self.number = np.array([levels is None for levels in profile.levels])
+        self.bounded = ~np.array([levels is not None and levels.unbounded for levels in profile.levels])
+        self.missing_quantile = -NormalDist().inv_cdf(self.p_value / 2)
         reference_valid = profile.coarse_counts * profile.possible
         self.reference_valid = reference_valid.sum(axis=1)
         self.cumulative = np.cumsum(in_order(profile.probabilities), axis=1)
@@ -158,17 +160,17 @@ class DistanceDetector:
         self, counts: NDArray[np.int64], events: int
     ) -> tuple[dict[Effect, NDArray[np.float64]], dict[Effect, NDArray[np.float64]]]:
         """Per effect and signal (s,), of `counts` (s, 20): how many times its limit is reached; the share touched."""
-        valid = np.where(self.profile.possible, counts, 0).sum(axis=1)
+        valid = np.add.reduce(counts * self.profile.possible, axis=1)
         missing = counts[:, COARSE.missing]
         outside = counts[:, COARSE.below] + counts[:, COARSE.above]
         outside_share = outside / np.maximum(valid, 1)
         enough = outside >= COUNT_MIN
-        unseen_strength = np.where(enough & ~self.number, ratio(outside_share, self.least["unseen_min"]), 0.0)
+        unseen_strength = np.where(
+            enough & ~self.number & self.bounded, ratio(outside_share, self.least["unseen_min"]), 0.0
+        )
         outside_strength = np.where(
             enough & self.number, ratio(outside_share, self.least["outside_min"]), 0.0
         )
-        unbounded = np.array([levels is not None and levels.unbounded for levels in self.profile.levels])
-        unseen_strength[unbounded] = 0.0
         missing_strength, missing_share = self._missing(missing, events)
         invalid_share = counts[:, COARSE.invalid] / events
         shift, distance = self._shift(counts, valid)
@@ -214,7 +216,7 @@ class DistanceDetector:
         before, after = self.reference_missing / reference, missing / events
         pooled = (self.reference_missing + missing + PSEUDO_COUNT) / (reference + events + 2 * PSEUDO_COUNT)
         variance = self.profile.missing_inflation * pooled * (1 - pooled) * (1 / reference + 1 / events)
-        limit = -NormalDist().inv_cdf(self.p_value / 2) * np.sqrt(variance)
+        limit = self.missing_quantile * np.sqrt(variance)
         change = np.abs(after - before)
         return np.minimum(ratio(change, self.least["missing_min"]), change / limit), change
 

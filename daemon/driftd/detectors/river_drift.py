@@ -217,8 +217,8 @@ class RiverDetector:
             with np.errstate(over="ignore", invalid="ignore"):
                 fed = (values - self._scale.mean) / self._scale.deviation
                 good = np.abs(fed) <= DEVIATIONS_MAX  # False for NaN and infinity, too
-            fed = np.clip(fed, -DEVIATIONS_FED_MAX, DEVIATIONS_FED_MAX)
-        return np.flatnonzero(good).tolist(), fed[good].tolist()
+            fed = np.minimum(np.maximum(fed, -DEVIATIONS_FED_MAX), DEVIATIONS_FED_MAX)
+        return good.nonzero()[0].tolist(), fed[good].tolist()
 
     def _length(self) -> int:
         """Values after the cut, while River has not yet dropped its window."""

@@ -1,18 +1,17 @@
 """The small parts of the state as JSON and back. Rule: what is read back goes on exactly like what was written."""
 
-from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from driftd.detectors.base import Effect, Finding
+from driftd.detectors.base import Claim, Effect, Finding
 from driftd.engine.incidents import Incident, Phase
-from driftd.engine.join import EarlyLabel, Join, Pair, Segment, shared
 from driftd.engine.kinds import Kind, Severity, Stage
 from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.stream import StreamName
-from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
+from driftd.reference.arrays import array_to_json, integers_from_json
 from driftd.reference.panes import Pane, PaneCounter, Place
 
 
@@ -78,7 +77,8 @@ def finding_to_json(finding: Finding) -> dict[str, object]:
         "onset": place_to_json(finding.onset),
         "recent_mean": finding.recent_mean,
         "weighed": finding.weighed,
-    }
+        "words": finding.words,
+    } | ({} if finding.claim is None else {"claim": asdict(finding.claim)})
 
 
 def finding_from_json(document: Mapping[str, Any]) -> Finding:
@@ -92,7 +92,17 @@ def finding_from_json(document: Mapping[str, Any]) -> Finding:
         place_from_json(document["onset"]),
         document["recent_mean"],
         bool(document["weighed"]),
+        document["words"],
+        claim_from_json(document.get("claim")),
     )
+
+
+def claim_from_json(document: Mapping[str, Any] | None) -> Claim | None:
+    """The claim of a finding, None where it has none."""
+    if document is None:
+        return None
+    own = dict(document)
+    return Claim(own.pop("sentence"), tuple(own.pop("parties")), **own)
 
 
 INCIDENT_NUMBERS = ("opened_at_ms", "held_panes", "quiet_panes", "silent_panes", "open_panes", "told_signals")
@@ -123,7 +133,7 @@ def incident_from_json(document: Mapping[str, Any]) -> Incident:
         Phase(document["phase"]),
         place_from_json(document["onset"]),
         place_from_json(document["detected"]),
-        {finding.signal: finding for finding in findings},
+        {finding.key: finding for finding in findings},
         **{name: int(document[name]) for name in INCIDENT_NUMBERS},
     )
 
@@ -160,110 +170,3 @@ def request_from_json(document: Mapping[str, Any]) -> Request:
         RequestPhase(document["phase"]),
         document["reason"],
     )
-
-
-def pairs_to_json(pairs: Sequence[Pair]) -> list[object]:
-    """Joined pairs; scores as arrays, because JSON has no NaN."""
-    return [
-        [
-            pair.number,
-            place_to_json(pair.place),
-            pair.prediction,
-            None
-            if pair.scores is None
-            else [list(pair.scores), array_to_json(np.array(list(pair.scores.values()), np.float64))],
-            pair.label,
-        ]
-        for pair in pairs
-    ]
-
-
-def pairs_from_json(document: Sequence[Any]) -> list[Pair]:
-    """The pairs of `pairs_to_json`."""
-    return [
-        Pair(
-            number,
-            place_from_json(place),
-            prediction,
-            None
-            if scores is None
-            else dict(zip(scores[0], floats_from_json(scores[1]).tolist(), strict=True)),
-            label,
-        )
-        for number, place, prediction, scores, label in document
-    ]
-
-
-def segment_to_json(segment: Segment) -> dict[str, object]:
-    """A segment of held predictions."""
-    scored = [scores for scores in segment.scores if scores is not None]
-    # 1, 1.0 and true are equal, and not the same prediction
-    levels = dict.fromkeys((type(value), value) for value in segment.predictions)
-    code_of_level = {level: code for code, level in enumerate(levels)}
-    codes = [code_of_level[type(value), value] for value in segment.predictions]
-    return {
-        "first": segment.first,
-        "keys": array_to_json(np.array(segment.keys, np.uint64).view(np.int64)),
-        "at_ms": _differences(segment.at_ms),
-        "sources": array_to_json(np.array(segment.sources, np.int64)),
-        "offsets": _differences(segment.offsets),
-        "levels": [value for _, value in levels],
-        "predictions": array_to_json(np.array(codes, np.int64)),
-        "scored": [int(scores is not None) for scores in segment.scores] if scored else [],
-        "scores": array_to_json(np.frombuffer(b"".join(scored)).reshape(len(scored), -1 if scored else 0)),
-        "joined": array_to_json(np.frombuffer(segment.joined, np.uint8)),
-    }
-
-
-def _differences(numbers: Sequence[int]) -> dict[str, object]:
-    """Numbers that mostly rise by little, as their differences: they need a tenth of the bytes."""
-    return array_to_json(np.diff(np.array(numbers, np.int64), prepend=0))
-
-
-def segment_from_json(document: Mapping[str, Any]) -> Segment:
-    """The segment of `segment_to_json`."""
-    keys = array("Q", integers_from_json(document["keys"]).view(np.uint64).tolist())
-    scores: list[bytes | None] = [None] * len(keys)
-    rows = floats_from_json(document["scores"])
-    for index, row in zip([i for i, scored in enumerate(document["scored"]) if scored], rows, strict=True):
-        scores[index] = row.tobytes()
-    levels = [shared(level) for level in document["levels"]]
-    return Segment(
-        document["first"],
-        keys,
-        array("q", np.cumsum(integers_from_json(document["at_ms"])).tolist()),
-        array("I", integers_from_json(document["sources"]).tolist()),
-        array("q", np.cumsum(integers_from_json(document["offsets"])).tolist()),
-        [levels[code] for code in integers_from_json(document["predictions"]).tolist()],
-        scores,
-        bytearray(integers_from_json(document["joined"]).astype(np.uint8).tobytes()),
-    )
-
-
-JOIN_NUMBERS = ("next_number", "last_released", "clock_ms")
-
-
-def join_to_json(join: Join) -> dict[str, object]:
-    """What the join holds beside its segments."""
-    return {
-        "sources": join.sources,
-        "classes": join.classes,
-        "early": [[key, early.label, early.at_ms] for key, early in join.early.items()],
-        "ready": pairs_to_json(sorted(join.ready)),
-        "segments": [segment.first for segment in join.segments],
-    } | {name: getattr(join, name) for name in JOIN_NUMBERS}
-
-
-def fill_join(join: Join, document: Mapping[str, Any], segments: Sequence[Segment]) -> None:
-    """Put back what `join_to_json` and its segments (in order) hold into an empty join."""
-    for topic, partition in document["sources"]:
-        join.source_index((topic, partition))
-    join.classes = tuple(document["classes"])
-    join.early = {key: EarlyLabel(label, at_ms) for key, label, at_ms in document["early"]}
-    join.ready = pairs_from_json(document["ready"])
-    for name in JOIN_NUMBERS:
-        setattr(join, name, document[name])
-    join.segments.extend(segments)
-    for segment in segments:
-        join.segment_of_key |= dict.fromkeys(segment.keys, segment)
-    join.oldest_open = segments[0].first if segments else join.next_number

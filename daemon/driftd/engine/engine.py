@@ -81,6 +81,7 @@ class Engine:
         """The state's entries that have changed since this was last asked, None for one to delete."""
         entries = engine_entries(self, self.memory, whole=False, models=sorted(self.dirty))
         self.dirty.clear()
+        self.memory.ticked.clear()
         return entries
 
     def status(self) -> EngineStatus:
@@ -107,7 +108,7 @@ class Engine:
     def _fresh(self, records: Iterable[Record]) -> list[Record]:
         """Those records that were not applied before; the offsets move on."""
         fresh: list[Record] = []
-        skipped = 0
+        skipped = absent = 0
         source, last = None, -1
         for record in records:
             if source is None or record.partition != source.partition or record.topic != source.topic:
@@ -118,10 +119,14 @@ class Engine:
             if record.offset <= last:
                 skipped += 1
                 continue
+            if record.offset > last + 1 and last >= 0:
+                absent += record.offset - last - 1
             last = record.offset
             fresh.append(record)
         if source is not None:
             self.offsets[source] = last
+        if absent:
+            self.count("offsets_without_record", absent)
         self.count("records", len(fresh))
         if skipped:
             self.count("records_skipped", skipped)
@@ -224,7 +229,7 @@ class Engine:
         return rejected_event(rejection, record)
 
     def _apply_control(self, record: Record) -> list[OutputEvent]:
-        if record.topic != self.config.topics.control:
+        if record.topic not in (self.config.topics.control, self.config.topics.journal):
             known = ", ".join((*sorted(self._inputs), self.config.topics.control))
             detail = f"topic {record.topic!r} is none of driftd's inputs; they are {known}"
             return [self._reject(Rejection(0, RejectionReason.UNKNOWN_TOPIC, detail, None), record)]
@@ -261,8 +266,14 @@ class Engine:
     def _tick(self, place: Place) -> list[OutputEvent]:
         told: list[OutputEvent] = []
         for name in sorted(self.monitors):
-            told += self.monitors[name].tick(place)
-            self.dirty.add(name)
+            monitor = self.monitors[name]
+            # a thousand models are ticked at once: all of one is written only where a tick can change it
+            alive = bool(monitor.incidents.current) or monitor.retraining.current is not None
+            window_ms = monitor.label_watch.stream.window_began_ms
+            events = monitor.tick(place)
+            told += events
+            alive = alive or window_ms != monitor.label_watch.stream.window_began_ms
+            (self.dirty if alive or events or monitor.incidents.current else self.memory.ticked).add(name)
         return told
 
     def _forget_schemas(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftd.contract.record import Source
 from driftd.engine.monitor import Monitor
-from driftd.engine.monitor_state import Memory, monitor_entries, restore_monitor
+from driftd.engine.monitor_state import Memory, monitor_entries, pulse_entry, restore_monitor
 from driftd.engine.state import ENGINE_KEY, State, StateError, model_key, seal, split_model_key, unseal
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ class EngineMemory:
 
     models: dict[str, Memory] = field(default_factory=dict)
     entry: bytes = b""
+    ticked: set[str] = field(default_factory=set)
+    """Models of which nothing but a tick's entry has changed."""
 
 
 def engine_entries(
@@ -40,6 +42,8 @@ def engine_entries(
         stored = memory.models.setdefault(model, Memory())
         for part, document in monitor_entries(engine.monitors[model], stored, whole).items():
             entries[model_key(model, part)] = None if document is None else seal(document)
+    for model in sorted(memory.ticked - engine.dirty):
+        entries[model_key(model, "pulse")] = seal(pulse_entry(engine.monitors[model]))
     return entries
 
 

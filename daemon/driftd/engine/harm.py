@@ -1,11 +1,14 @@
-"""Whether a change harms: whether the model errs more since then. Rule: by labels where there are, else by its scores.
+"""Whether a change harms, and what has moved. Rule: by labels where there are, else by its scores.
+
+Drift is virtual where the inputs moved and the error did not, real where the error moved and the inputs did not.
+That only labels tell: scores are right as long as the concept stays.
 
 A drift that the model answers as well as before is no reason to wake anybody, if the user says so; but what cannot be
 judged is never taken for benign.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -47,6 +50,24 @@ class Basis(StrEnum):
     NOTHING = "nothing"
 
 
+class Drift(StrEnum):
+    """What has moved: the inputs, what they deserve as an answer, or both."""
+
+    VIRTUAL = "virtual"
+    REAL = "real"
+    BOTH = "both"
+    UNKNOWN = "unknown"
+    """There are no labels, or too few, or there is nothing to compare the inputs with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What an incident, and those that are open beside it, say has moved; None where that is still to be judged."""
+
+    inputs: bool
+    error: bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class Harm:
     """A verdict with its figures: the risk, mean error or loss, in the reference and since the change."""
@@ -56,6 +77,7 @@ class Harm:
     risk_before: float | None = None
     risk_after: float | None = None
     events: int = 0
+    drift: Drift = Drift.UNKNOWN
 
 
 NOT_KNOWN: Final = Harm(Verdict.UNKNOWN, Basis.NOTHING)
@@ -69,8 +91,24 @@ class Watched:
     window: Sequence[Pane]
 
 
-def harm_since(inputs: Watched, outcomes: Watched, onset_ms: int) -> Harm:
-    """The harm of a change that began at `onset_ms`, as far as the windows reach back."""
+def harm_since(inputs: Watched, outcomes: Watched, onset_ms: int, moved: Moved) -> Harm:
+    """The harm of a change that began at `onset_ms`, as far as the windows reach back, and its drift."""
+    harm = _harm_since(inputs, outcomes, onset_ms)
+    return replace(harm, drift=_drift(moved, harm, inputs_known=inputs.profile is not None))
+
+
+def _drift(moved: Moved, harm: Harm, *, inputs_known: bool) -> Drift:
+    error = moved.error
+    if error is None and harm.basis is Basis.LABELS and harm.verdict in (Verdict.HARMFUL, Verdict.BENIGN):
+        error = harm.verdict is Verdict.HARMFUL
+    if error is None or not (moved.inputs or inputs_known):
+        return Drift.UNKNOWN
+    if moved.inputs:
+        return Drift.BOTH if error else Drift.VIRTUAL
+    return Drift.REAL if error else Drift.UNKNOWN
+
+
+def _harm_since(inputs: Watched, outcomes: Watched, onset_ms: int) -> Harm:
     inputs = Watched(inputs.profile, _since(inputs.window, onset_ms))
     outcomes = Watched(outcomes.profile, _since(outcomes.window, onset_ms))
     judged = [harm for harm in (_realised(outcomes), _estimated(inputs)) if harm is not None]

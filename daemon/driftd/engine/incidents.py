@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Final
 
 from driftd.config import Incidents as IncidentSettings
-from driftd.detectors.base import Finding
+from driftd.detectors.base import Effect, Finding
+from driftd.engine.harm import Moved
 from driftd.engine.identity import incident_id
-from driftd.engine.kinds import LOSS_SIGNALS, Kind, Severity, kind_of, severity_of
+from driftd.engine.kinds import LABEL_SIGNAL, LOSS_SIGNALS, Kind, Severity, kind_of, severity_of
 from driftd.engine.stream import Evaluation, StreamName
 from driftd.reference.panes import Place
 
@@ -76,9 +77,9 @@ def next_phase(phase: Phase, cause: Cause) -> Phase:
 class Incident:
     """One change in one model's life.
 
-    `findings` holds the strongest finding per signal. `held_panes` counts panes with findings, `quiet_panes`
-    panes without since the last one, `silent_panes` panes since subscribers heard of it, and `told_signals` how
-    many signals they heard of.
+    `findings` holds the strongest finding per key (its signal, mostly). `held_panes` counts panes with findings,
+    `quiet_panes` panes without since the last one, `silent_panes` panes since subscribers heard of it, and
+    `told_signals` how many signals they heard of.
     """
 
     incident_id: str
@@ -102,9 +103,9 @@ class Incident:
 
     def take(self, finding: Finding, severity: Severity) -> None:
         """Let `finding` join: the strongest of each signal is kept, and the earliest onset."""
-        known = self.findings.get(finding.signal)
+        known = self.findings.get(finding.key)
         if known is None or finding.strength > known.strength:
-            self.findings[finding.signal] = finding
+            self.findings[finding.key] = finding
         if finding.onset.at_ms < self.onset.at_ms:
             self.onset = finding.onset
         if severity.rank > self.severity.rank:
@@ -135,6 +136,17 @@ class Incidents:
     def is_open(self, kind: Kind) -> bool:
         """Whether subscribers were told of an incident of `kind`, and not yet of its end."""
         return kind in self.current and self.current[kind].phase is Phase.OPEN
+
+    def moved(self, changes: Sequence[Change] = ()) -> Moved:
+        """What incidents that change, and those that are open beside them, say has moved."""
+        told = [*(change.incident for change in changes), *self.open_incidents()]
+        inputs = any(
+            finding.signal != LABEL_SIGNAL
+            for one in told
+            if one.kind in (Kind.DATA_DRIFT, Kind.DATA_QUALITY)
+            for finding in one.findings.values()
+        )
+        return Moved(inputs, True if any(one.kind in LOSSES for one in told) else None)
 
     def step(self, evaluation: Evaluation, harmless: bool = False) -> list[Change]:
         """What `evaluation` changes, in the order in which subscribers are told.
@@ -173,7 +185,7 @@ class Incidents:
 
     def _kind(self, finding: Finding) -> Kind:
         """A loss stays with the incident that is telling of it, whatever the inputs do meanwhile."""
-        if finding.signal in LOSS_SIGNALS:
+        if finding.signal in LOSS_SIGNALS or finding.effect is Effect.DIVERGES:
             for kind in LOSSES:
                 if kind in self.current:
                     return kind
@@ -183,6 +195,9 @@ class Incidents:
         self, kind: Kind, findings: list[Finding], evaluation: Evaluation, harmless: bool
     ) -> list[Change]:
         incident = self.current.get(kind) or self._suspect(kind, findings[0], evaluation)
+        if kind in LOSSES:
+            # panes and periods both tell of a loss: it is over when those say so who spoke of it last
+            incident.stream = evaluation.stream
         before = incident.severity
         lost = any(self.is_open(kind) for kind in LOSSES)
         for finding in findings:
@@ -232,7 +247,10 @@ class Incidents:
             return []
         incident.open_panes += 1
         incident.silent_panes += 1
-        if incident.quiet_panes < self.settings.keep_open_panes:
+        # one event that comes ends a silence, and what periods tell is weighed over many: it needs no time to show
+        at_once = incident.kind is Kind.SILENCE or incident.stream is StreamName.PERIODS
+        quiet_panes = 1 if at_once else self.settings.keep_open_panes
+        if incident.quiet_panes < quiet_panes:
             return []
         incident.move(Cause.QUIET)
         del self.current[incident.kind]

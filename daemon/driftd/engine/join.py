@@ -1,284 +1,204 @@
-"""The join of labels with predictions, by prediction id. Rule: bounded by count and by time; each loss is counted.
+"""The join of labels with predictions, by prediction id. Rule: bounded by count, bytes and time; each loss is counted.
 
-Predictions are held in segments, in order of arrival; a label finds its prediction by the hash of its id. What
-was joined is handed out in prediction order: a joined pair waits while an earlier prediction has no label
-yet, but no more than `reorder_max` pairs wait, so that missing labels cannot hold up the others for ever.
+Each label that says something new of a prediction that is held makes a pair: a first one, a correction or an
+agreement; in the order of the labels. First pairs are handed out once more in prediction order: such a pair waits
+while an earlier prediction has no label yet, but no more than `reorder_max` pairs wait, so that missing labels
+cannot hold up the others for ever. A correction of a pair that still waits takes its place; one that comes later
+changes nothing there, so that a prediction counts once.
+
+A label joins whether it came before or after its prediction, unless it is of a time more than `join_window_ms`
+after it. Predictions are let go in segments, as a segment begins or a text makes too many bytes, so always on the
+same events.
 """
 
-import heapq
-from array import array
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import repeat
-from sys import byteorder, intern
-from typing import TypeAlias
+from collections.abc import Sequence
 
-from driftd.config import Labels
-from driftd.reference.panes import Place
+import numpy as np
+from numpy.typing import NDArray
 
-SEGMENT_PREDICTIONS = 256
-"""Predictions per segment: a segment is what a commit writes again when one of its predictions was joined."""
+from driftd.config import Labels as Settings
+from driftd.contract.record import Source
+from driftd.engine.early import EarlyLabel, EarlyLabels
+from driftd.engine.gather import Labels
+from driftd.engine.held import NOTHING, SEGMENT_PREDICTIONS, Coming, kinds_of
+from driftd.engine.join_counts import JoinCounts
+from driftd.engine.pairs import PredictionValue
+from driftd.engine.plain import (
+    CORRECTIONS,
+    FIRST_LABELS,
+    attach_corrections,
+    attach_first,
+    has_room_for,
+    plainness,
+)
+from driftd.engine.waiting import Waiting
 
-KEY_BYTES = 8
-
-LabelValue: TypeAlias = str | bool | int | float
-PredictionValue: TypeAlias = str | bool | int | float | None
-
-
-@dataclass(slots=True)
-class Segment:
-    """Consecutive predictions, in little memory. `first` is the number of the first one; columns run in parallel.
-
-    `scores` are packed C doubles in the order of the join's classes.
-    """
-
-    first: int
-    keys: "array[int]" = field(default_factory=lambda: array("Q"))
-    at_ms: "array[int]" = field(default_factory=lambda: array("q"))
-    sources: "array[int]" = field(default_factory=lambda: array("I"))
-    offsets: "array[int]" = field(default_factory=lambda: array("q"))
-    predictions: list[PredictionValue] = field(default_factory=list)
-    scores: list[bytes | None] = field(default_factory=list)
-    joined: bytearray = field(default_factory=bytearray)
-
-    def index_of(self, key: int) -> int:
-        """The index of `key`, which is one of `keys`: searched for, because to remember it takes 32 bytes."""
-        keys, wanted = self.keys.tobytes(), key.to_bytes(KEY_BYTES, byteorder)
-        found = keys.find(wanted)
-        while found % KEY_BYTES:  # in the middle of two keys
-            found = keys.find(wanted, found + 1)
-        return found // KEY_BYTES
-
-
-def shared(prediction: PredictionValue) -> PredictionValue:
-    """`prediction`; equal texts are one object, for a model answers the same few texts over and over."""
-    return intern(prediction) if type(prediction) is str else prediction
-
-
-@dataclass(frozen=True, slots=True)
-class EarlyLabel:
-    """A label that came before its prediction."""
-
-    label: LabelValue
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Pair:
-    """A joined prediction and label; `number` is the prediction's place in the order of predictions."""
-
-    number: int
-    place: Place = field(compare=False)
-    prediction: PredictionValue = field(compare=False)
-    scores: Mapping[str, float] | None = field(compare=False)
-    label: LabelValue = field(compare=False)
-
-
-@dataclass(slots=True)
-class JoinCounts:
-    """What the join counted since it was last asked."""
-
-    labels_joined: int = 0
-    labels_repeated: int = 0
-    early_labels_evicted: int = 0
-    predictions_unlabelled_evicted: int = 0
-    predictions_repeated: int = 0
-    out_of_order: int = 0
+PredictionRow = tuple[int, int, int, PredictionValue, str | None, int]
+"""Key, number that it was held under before the batch, time, prediction, segment, position of its record."""
+RUN_MIN = 8
+"""So many predictions without a label in between are worth being held at once."""
 
 
 class Join:
     """Predictions that wait for labels, labels that wait for predictions, and pairs that wait for their turn."""
 
-    def __init__(self, settings: Labels) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.segments: deque[Segment] = deque()
-        self.segment_of_key: dict[int, Segment] = {}
-        self.early: dict[int, EarlyLabel] = {}
-        self.ready: list[Pair] = []
-        self.sources: list[tuple[str, int]] = []
-        self._index_of_source: dict[tuple[str, int], int] = {}
-        self.classes: tuple[str, ...] = ()
-        self.next_number = 0
-        self.oldest_open = 0
-        self.last_released = -1
+        self.waiting = Waiting(settings)
+        self.early = EarlyLabels()
         self.clock_ms = 0
-        self.counts = JoinCounts()
-        self.dirty: set[int] = set()
-        self.dropped: set[int] = set()
+        self.prediction_clock_ms = 0
+        self.label_kind = NOTHING
+        self._index_of_source: dict[tuple[str, int], int] = {}
+        self._fresh: dict[int, int] = {}
 
-    def predict(
-        self,
-        key: int,
-        at_ms: int,
-        source: tuple[str, int],
-        offset: int,
-        prediction: PredictionValue,
-        scores: bytes | None,
-    ) -> bool:
-        """Hold a prediction; False, and nothing held, where its id is held already."""
-        if key in self.segment_of_key:
-            self.counts.predictions_repeated += 1
+    def begin(self, coming: Coming, is_releasing: bool) -> None:
+        """A batch begins, with the predictions `coming`; pairs have their turns in it, or all of them wait."""
+        self.waiting.begin(coming, is_releasing)
+        self._fresh.clear()
+
+    def predict(self, index: int, row: PredictionRow) -> bool:
+        """Hold the prediction `index` of those that come; False, and nothing held, where its id is held already."""
+        key, known, at_ms, prediction, segment, position = row
+        waiting = self.waiting
+        first, number = waiting.held.first, waiting.next_number
+        if known >= first or self._fresh.get(key, -1) >= first:
+            waiting.counts.predictions_repeated += 1
             return False
-        number = self.next_number
-        self.next_number = number + 1
-        if not self.segments or len(self.segments[-1].keys) >= SEGMENT_PREDICTIONS:
-            self.segments.append(Segment(number))
-            self._evict()
-        segment = self.segments[-1]
-        segment.keys.append(key)
-        segment.at_ms.append(at_ms)
-        segment.sources.append(self.source_index(source))
-        segment.offsets.append(offset)
-        segment.predictions.append(shared(prediction))
-        segment.scores.append(scores)
-        segment.joined.append(0)
-        self.segment_of_key[key] = segment
-        self.dirty.add(segment.first)
-        self.clock_ms = max(self.clock_ms, at_ms)
-        if self.early and (early := self.early.pop(key, None)) is not None:
-            self._join(segment, key, early.label)
+        self._see(at_ms)
+        begins = number % SEGMENT_PREDICTIONS == 0 or number == first
+        if begins:
+            self._begin_segment()
+        self._fresh[key] = waiting.hold(index, at_ms, prediction, segment)
+        early = self.early.take(key)
+        for label in early:
+            waiting.attach(number, *label[1:], position)
+        if (early or begins) and waiting.is_releasing:
+            waiting.release(position, at_ms)
         return True
 
-    def predict_all(
-        self,
-        keys: Sequence[int],
-        at_ms: Sequence[int],
-        sources: Sequence[int],
-        offsets: Sequence[int],
-        predictions: Sequence[PredictionValue],
-        scores: Sequence[bytes | None],
-    ) -> bool:
-        """Hold predictions as `predict` does one by one; False, and nothing held, where that makes a difference.
+    def predict_all(self, begin: int, rows: Sequence[PredictionRow]) -> None:
+        """Hold `rows`, of the index `begin` and following, as `predict` does one by one.
 
-        It does where an id is held already or comes twice, and where a label waits. `sources` are source indices.
+        None of them is held already or comes twice, no label waits for one, and no segment begins: see `Stretches`.
         """
-        if self.early or len(set(keys)) != len(keys) or not self.segment_of_key.keys().isdisjoint(keys):
-            return False
-        begin = 0
-        while begin < len(keys):
-            if not self.segments or len(self.segments[-1].keys) >= SEGMENT_PREDICTIONS:
-                self.segments.append(Segment(self.next_number))
-                self._evict()
-            segment = self.segments[-1]
-            end = min(begin + SEGMENT_PREDICTIONS - len(segment.keys), len(keys))
-            segment.keys.extend(keys[begin:end])
-            segment.at_ms.extend(at_ms[begin:end])
-            segment.sources.extend(sources[begin:end])
-            segment.offsets.extend(offsets[begin:end])
-            segment.predictions += map(shared, predictions[begin:end])
-            segment.scores += scores[begin:end]
-            segment.joined += bytes(end - begin)
-            self.segment_of_key.update(zip(keys[begin:end], repeat(segment), strict=False))
-            self.next_number += end - begin
-            self.dirty.add(segment.first)
-            self.clock_ms = max(self.clock_ms, *at_ms[begin:end])
-            begin = end
-        return True
-
-    def label(self, key: int, label: LabelValue, at_ms: int) -> None:
-        """Join a label with its prediction, or hold it until the prediction comes."""
-        self.clock_ms = max(self.clock_ms, at_ms)
-        segment = self.segment_of_key.get(key)
-        if segment is not None:
-            self._join(segment, key, label)
+        if len(rows) < RUN_MIN:
+            for index, row in enumerate(rows, begin):
+                self.predict(index, row)
             return
-        if key in self.early:
-            self.counts.labels_repeated += 1
-        elif len(self.early) >= self.settings.waiting_labels_max:
-            del self.early[next(iter(self.early))]
-            self.counts.early_labels_evicted += 1
-        self.early[key] = EarlyLabel(label, at_ms)
-
-    def release(self) -> list[Pair]:
-        """The pairs whose turn has come, in prediction order as far as labels allow."""
-        if not self.ready:
-            return []
-        self._advance()
-        released: list[Pair] = []
-        while self.ready and (
-            self.ready[0].number < self.oldest_open or len(self.ready) > self.settings.reorder_max
-        ):
-            pair = heapq.heappop(self.ready)
-            if pair.number < self.last_released:
-                self.counts.out_of_order += 1
-            self.last_released = max(self.last_released, pair.number)
-            released.append(pair)
-        return released
+        number = self.waiting.next_number
+        keys, _, at_ms, predictions, segments, _ = zip(*rows, strict=True)
+        self._see(max(at_ms))
+        self.waiting.hold_all(begin, begin + len(rows), predictions, segments)
+        self._fresh.update(zip(keys, range(number, number + len(rows)), strict=True))
 
     @property
-    def waiting_predictions(self) -> int:
-        """Predictions held, joined ones included until they are too old."""
-        return len(self.segment_of_key)
+    def room(self) -> int:
+        """How many predictions can be held before one begins a segment."""
+        number = self.waiting.next_number
+        within = number % SEGMENT_PREDICTIONS
+        return SEGMENT_PREDICTIONS - within if within and number != self.waiting.held.first else 0
+
+    def label_all(self, said: Labels, begin: int, end: int) -> None:
+        """Join the labels from `begin` to before `end` with their predictions, in their order, or hold them."""
+        while begin < end:
+            stop = min(end, begin + self.waiting.log.room)
+            part = said.slice(begin, stop)
+            if stop - begin < RUN_MIN or not has_room_for(self.waiting, [*part.labels, *part.annotators]):
+                self._label_each(part)
+            else:
+                self._label_run(part)
+            begin = stop
+
+    def _label_run(self, said: Labels) -> None:
+        """Join labels, runs of plain ones at once; in a run no prediction is let go."""
+        waiting = self.waiting
+        waiting.flush()
+        known, first = said.known, waiting.held.first
+        if min(known) < first:
+            known = [
+                number if number >= first else self._fresh.get(key, -1)
+                for key, number in zip(said.keys, known, strict=True)
+            ]
+        numbers = np.array(known, np.int64)
+        plain = plainness(waiting, numbers, said)
+        ends = [*(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(known)]
+        begin = 0
+        for end in ends:
+            part = said.slice(begin, end)
+            if plain[begin] == FIRST_LABELS and end - begin >= RUN_MIN:
+                attach_first(waiting, numbers[begin:end], part)
+            elif plain[begin] == CORRECTIONS and end - begin >= RUN_MIN and not self._may_release:
+                attach_corrections(waiting, numbers[begin:end], part)
+            else:
+                self._label_each(part)
+            begin = end
+
+    def _label_each(self, said: Labels) -> None:
+        waiting, fresh = self.waiting, self._fresh
+        for position, key, known, label, at_ms, annotator, weight in zip(*said, strict=True):
+            number = known if known >= waiting.held.first else fresh.get(key, -1)
+            if number < waiting.held.first:
+                self._hold_early(EarlyLabel(key, label, at_ms, annotator, weight))
+                continue
+            waiting.attach(number, label, at_ms, annotator, weight, position)
+            if self._may_release:
+                waiting.release(position, at_ms)
+
+    @property
+    def _may_release(self) -> bool:
+        """Whether the next event lets a pair go."""
+        waiting = self.waiting
+        ready = waiting.ready
+        if not waiting.is_releasing or not (ready or waiting.overdue):
+            return False
+        most = self.settings.reorder_max
+        return bool(waiting.overdue) or ready[0] < waiting.oldest_open or len(ready) > most
 
     def restart(self) -> None:
         """A new version: predictions of the old one and what became of them are let go, early labels are kept."""
-        self.counts.predictions_unlabelled_evicted += sum(s.joined.count(0) for s in self.segments)
-        self.dropped |= {segment.first for segment in self.segments}
-        self.dirty.clear()
-        self.segments.clear()
-        self.segment_of_key.clear()
-        self.ready.clear()
-        self.classes = ()
-        self.oldest_open = self.next_number
+        self.waiting.restart()
+        self.label_kind = NOTHING
 
-    def _join(self, segment: Segment, key: int, label: LabelValue) -> None:
-        index = segment.index_of(key)
-        if segment.joined[index]:
-            self.counts.labels_repeated += 1
-            return
-        segment.joined[index] = 1
-        self.dirty.add(segment.first)
-        self.counts.labels_joined += 1
-        topic, partition = self.sources[segment.sources[index]]
-        place = Place(segment.at_ms[index], topic, partition, segment.offsets[index])
-        scores = segment.scores[index]
-        named = None if scores is None else dict(zip(self.classes, array("d", scores), strict=True))
-        pair = Pair(segment.first + index, place, segment.predictions[index], named, label)
-        heapq.heappush(self.ready, pair)
+    def take_counts(self) -> JoinCounts:
+        """What was counted since this was last asked."""
+        counts, self.waiting.counts = self.waiting.counts, JoinCounts()
+        return counts
 
-    def _segment_of(self, number: int) -> Segment:
-        # every segment but the last is full, so the place of a number follows from the first number held
-        first = self.segments[0].first
-        return self.segments[(number - first) // SEGMENT_PREDICTIONS]
-
-    def _advance(self) -> None:
-        """Move `oldest_open` to the oldest prediction that is still without a label."""
-        while self.oldest_open < self.next_number:
-            if self.oldest_open < self.segments[0].first:
-                self.oldest_open = self.segments[0].first
-                continue
-            segment = self._segment_of(self.oldest_open)
-            unlabelled = segment.joined.find(0, self.oldest_open - segment.first)
-            if unlabelled >= 0:
-                self.oldest_open = segment.first + unlabelled
-                return
-            self.oldest_open = segment.first + len(segment.joined)
-
-    def _evict(self) -> None:
-        """Drop whole segments, too many or too old; called as a segment begins, so always on the same events."""
-        most = max(self.settings.waiting_predictions_max // SEGMENT_PREDICTIONS, 1) + 1
-        oldest_ms = self.clock_ms - self.settings.join_window_ms
-        while len(self.segments) > 1 and (
-            len(self.segments) > most or max(self.segments[0].at_ms) < oldest_ms
-        ):
-            segment = self.segments.popleft()
-            for key in segment.keys:
-                del self.segment_of_key[key]
-            self.counts.predictions_unlabelled_evicted += segment.joined.count(0)
-            self.dirty.discard(segment.first)
-            self.dropped.add(segment.first)
-        while self.early:
-            key, early = next(iter(self.early.items()))
-            if early.at_ms >= oldest_ms:
-                break
-            del self.early[key]
-            self.counts.early_labels_evicted += 1
+    def find(self, keys: NDArray[np.uint64]) -> list[int]:
+        """The numbers that `keys` are held under, -1 where one is not."""
+        return list(self.waiting.held.find(keys).tolist())
 
     def source_index(self, source: tuple[str, int]) -> int:
         """The number by which the join knows the partition `source`."""
         index = self._index_of_source.get(source)
         if index is None:
-            index = self._index_of_source[source] = len(self.sources)
-            self.sources.append(source)
+            index = self._index_of_source[source] = len(self.waiting.sources)
+            self.waiting.sources.append(Source(*source))
         return index
+
+    def _see(self, at_ms: int) -> None:
+        self.prediction_clock_ms = max(self.prediction_clock_ms, at_ms)
+        self.clock_ms = max(self.clock_ms, at_ms)
+
+    def _begin_segment(self) -> None:
+        self.waiting.begin_segment(self.prediction_clock_ms)
+        oldest_ms = self.prediction_clock_ms - self.settings.join_window_ms
+        self.waiting.counts.early_labels_evicted_by_window += self.early.drop_before(oldest_ms)
+
+    def note_kinds(self, said: Labels) -> None:
+        """Count the labels of another type than the first one's, and let the clock go on."""
+        if not said.labels:
+            return
+        kinds = kinds_of(said.labels)
+        self.label_kind = self.label_kind or kinds[0]
+        self.waiting.counts.labels_of_other_type += len(kinds) - kinds.count(self.label_kind)
+        self.clock_ms = max(self.clock_ms, *said.at_ms)
+
+    def _hold_early(self, label: EarlyLabel) -> None:
+        early, counts, settings = self.early, self.waiting.counts, self.settings
+        early.add(label)
+        if len(early) > settings.waiting_labels_max:
+            counts.early_labels_evicted_by_count += early.drop_beyond(settings.waiting_labels_max)
+        if early.held_bytes > settings.waiting_labels_bytes_max:
+            counts.early_labels_evicted_by_bytes += early.drop_beyond_bytes(settings.waiting_labels_bytes_max)

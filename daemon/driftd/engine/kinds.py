@@ -68,6 +68,7 @@ QUALITY_CRITICAL_FROM: Final = 0.5
 """Bad values in fewer than 1 % of the events inform, in half of them and more are critical."""
 
 QUALITY_EFFECTS: Final = frozenset({Effect.MISSING, Effect.UNSEEN, Effect.OUTSIDE, Effect.INVALID})
+OPERATIONS_EFFECTS: Final = frozenset({Effect.RATE, Effect.BURNS, Effect.BURNS_FAST})
 OPERATIONS_SIGNALS: Final = frozenset({"latency_ms", "failed"})
 LOSS_SIGNALS: Final = frozenset({"error", "loss"})
 LABEL_SIGNAL: Final = "label"
@@ -75,6 +76,14 @@ LABEL_SIGNAL: Final = "label"
 
 def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
     """The kind of incident that `finding` belongs to; `inputs_moved`: the inputs have an incident of their own."""
+    if finding.effect is Effect.SILENCE:
+        return Kind.SILENCE
+    if finding.effect in OPERATIONS_EFFECTS:
+        return Kind.OPERATIONS
+    if finding.effect is Effect.LABELS:
+        return Kind.LABEL_QUALITY
+    if finding.effect is Effect.DIVERGES:
+        return Kind.CONCEPT_DRIFT
     if finding.signal in LOSS_SIGNALS:
         return Kind.PERFORMANCE if inputs_moved else Kind.CONCEPT_DRIFT
     if finding.signal == LABEL_SIGNAL:
@@ -94,6 +103,8 @@ def severity_of(kind: Kind, finding: Finding, performance_lost: bool, harmless: 
         if finding.share < QUALITY_INFO_BELOW:
             return Severity.INFO
         return Severity.CRITICAL if finding.share >= QUALITY_CRITICAL_FROM else Severity.WARNING
+    if finding.effect is Effect.BURNS_FAST:
+        return Severity.CRITICAL
     if kind is Kind.DATA_DRIFT and performance_lost:
         return Severity.CRITICAL
     if kind is Kind.DATA_DRIFT and harmless:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from driftd.decode.native import SCORE
 from driftd.decode.schema import Schema, Signal, SignalType
 
 CLASSES_BY_NUMBER_MAX = 20
@@ -98,3 +99,16 @@ def type_of(value: object) -> SignalType:
 def _majority(counter: Counter[SignalType]) -> SignalType:
     """The most frequent type; where two are equally frequent, the one in the order of SignalType."""
     return max(SignalType, key=lambda kind: counter[kind])
+
+
+def score_rows(schema: Schema | None) -> list[int]:
+    """Rows of the scores among the numbers of `schema`."""
+    signals = () if schema is None else schema.signals
+    names = [signal.name for signal in signals if signal.type is not SignalType.CATEGORY]
+    return [row for row, name in enumerate(names) if name.startswith(SCORE)]
+
+
+def score_classes(schema: Schema | None) -> tuple[str, ...]:
+    """The classes of the scores of `schema`, in their order."""
+    signals = () if schema is None else schema.signals
+    return tuple(s.name.removeprefix(SCORE) for s in signals if s.name.startswith(SCORE))

@@ -13,28 +13,31 @@ import numpy as np
 from driftd.config import Limits, ModelSettings
 from driftd.contract.record import Record
 from driftd.decode.batch import LabelColumns, ModelTable, PredictionColumns, PredictionRow, columns_from_rows
-from driftd.decode.schema import Schema, SignalType
+from driftd.decode.schema import Schema
 from driftd.engine.harm import Verdict
 from driftd.engine.incidents import Change, Incidents
-from driftd.engine.join import Join, JoinCounts, Pair
+from driftd.engine.join import Join
 from driftd.engine.kinds import Kind
+from driftd.engine.label_watch import LabelWatch
 from driftd.engine.learner import Learner
-from driftd.engine.learning import Task, learn_task, task_of
+from driftd.engine.learning import Task, learn_task, score_classes, score_rows, task_of
 from driftd.engine.newcomers import Newcomers
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
+from driftd.engine.pairs import joined_pairs, no_pairs
+from driftd.engine.performance_watch import PerformanceWatch, learned_of
+from driftd.engine.period_counting import Came, made_of
+from driftd.engine.pulse import Pulse
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
-from driftd.engine.taking import Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
+from driftd.engine.taking import NOTHING, Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
+from driftd.engine.versions import replace_version
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
 from driftd.reference.profile import Profile
 
-VERSIONS_MAX = 100
-"""So many past versions are remembered, so that their late events do not bring them back."""
-
-NOTHING = Arrivals([], [], [], [], [], [])
+STREAM_ORDER = {name: place for place, name in enumerate(StreamName)}
 
 Positioned: TypeAlias = tuple[int, OutputEvent]
 """An output and the index, in the batch, of the record that decided it."""
@@ -60,9 +63,11 @@ class Monitor:
         self.incidents = Incidents(name, settings.incidents)
         self.retraining = Retraining(name, settings.retraining)
         self.join = Join(settings.labels)
+        self.pulse = Pulse(settings)
         self.counters: dict[str, int] = {}
         self.now_ms = 0
         self.repeated: list[int] = []
+        self.looked: list[tuple[int, Evaluation]] = []
         self.begin()
 
     def begin(self) -> None:
@@ -71,17 +76,19 @@ class Monitor:
         self.newcomers = Newcomers(self.settings.features)
         self.schema: Schema | None = None
         self.task: Task | None = None
-        self.pairs: list[Pair] = []
+        self.pairs = no_pairs()
         self.inputs = self._stream(StreamName.INPUTS)
         self.outcomes = self._stream(StreamName.OUTCOMES)
         self.join.restart()
+        self.label_watch = LabelWatch(self.settings)
+        self.performance = PerformanceWatch(self.settings)
         streams = (self.inputs, self.outcomes)
         self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
         profile = self.file_profile
         if profile is not None and profile.version in (None, self.version):
             self.schema = profile.schema
             self.task = task_of(profile.schema, self.settings.labels.task)
-            self.join.classes = self._score_classes()
+            self.join.waiting.score(score_classes(self.schema))
             self.inputs.watch(profile)
 
     def _stream(self, name: StreamName) -> Stream:
@@ -93,18 +100,14 @@ class Monitor:
 
     def deploy(self, version: str | None, place: Place) -> list[OutputEvent]:
         """A new version is out: what was open is closed, and what is normal is learned anew."""
-        if self.version is not None:
-            self.past_versions[self.version] = None
-            while len(self.past_versions) > VERSIONS_MAX:
-                del self.past_versions[next(iter(self.past_versions))]
-        if version is not None:
-            self.past_versions.pop(version, None)
+        replace_version(self.past_versions, self.version, version)
         self.count("deployments", 1)
         return self._begin_anew(version, place)
 
     def reset(self, place: Place) -> list[OutputEvent]:
         """A person wants the same version to be learned anew."""
         self.count("resets", 1)
+        self.pulse = Pulse(self.settings)
         return self._begin_anew(self.version, place)
 
     def _begin_anew(self, version: str | None, place: Place) -> list[OutputEvent]:
@@ -122,18 +125,23 @@ class Monitor:
     def resolve(self, kinds: Sequence[Kind], place: Place) -> list[OutputEvent]:
         """A person resolves the open incidents of `kinds`."""
         self.now_ms = max(self.now_ms, place.at_ms)
+        if Kind.SILENCE in kinds:
+            self.pulse.forget()
         return self._told(self.incidents.resolve(kinds), place)
 
     def tick(self, place: Place) -> list[OutputEvent]:
         """Time has passed."""
         self.now_ms = max(self.now_ms, place.at_ms)
-        return self._request(place)
+        ticked, looked = self.pulse.tick(place, self.counters), self.label_watch.tick(place, self.pulse)
+        evaluations = (self.label_watch.stops.but_told(ticked), looked)
+        told = [event for one in evaluations if one is not None for event in self._live(one)]
+        return told + self._request(place)
 
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
-        self.repeated = []
-        evaluations = self._take(table, records)
-        evaluations.sort(key=lambda item: (item[0], item[1].stream is StreamName.OUTCOMES))
+        self.repeated, self.looked = [], []
+        evaluations = self._take(table, records) + self.looked
+        evaluations.sort(key=lambda item: (item[0], STREAM_ORDER[item[1].stream]))
         told: list[Positioned] = []
         for position, evaluation in evaluations:
             told += [(position, event) for event in self._live(evaluation)]
@@ -158,10 +166,11 @@ class Monitor:
         if self.settings.incidents.page != "harmful" or not evaluation.findings:
             return False
         onset_ms = min(finding.onset.at_ms for finding in evaluation.findings)
-        return self.teller.harm(onset_ms).verdict in (Verdict.BENIGN, Verdict.PENDING)
+        return self.teller.harm(onset_ms, self.incidents.moved()).verdict in (Verdict.BENIGN, Verdict.PENDING)
 
     def _told(self, changes: Sequence[Change], place: Place) -> list[OutputEvent]:
-        events = [self.teller.alert(change, place) for change in changes]
+        moved = self.incidents.moved(changes)
+        events = [self.teller.alert(change, place, moved) for change in changes]
         for event in events:
             self.count("alerts_" + event.event_type.split(".")[-2], 1)
         return events
@@ -180,14 +189,14 @@ class Monitor:
         """Feed what the join keeps to both streams; evaluations with the positions of the deciding records."""
         predictions, labels = table.predictions, table.labels
         if isinstance(predictions, PredictionColumns):
-            return self._feed(arrivals_of_columns(predictions, self.score_rows), predictions, labels, records)
-        if predictions is None or self.schema is not None:
-            columns = (
-                None
-                if predictions is None or self.schema is None
-                else columns_from_rows(predictions, self.schema)
+            return self._feed(
+                arrivals_of_columns(predictions, score_rows(self.schema)), predictions, labels, records
             )
-            arrivals = NOTHING if columns is None else arrivals_of_columns(columns, self.score_rows)
+        if predictions is None or self.schema is not None:
+            columns = None
+            if predictions is not None and self.schema is not None:
+                columns = columns_from_rows(predictions, self.schema)
+            arrivals = NOTHING if columns is None else arrivals_of_columns(columns, score_rows(self.schema))
             return self._feed(arrivals, columns, labels, records)
         # still learning: up to the event that completes it, and then the rest as columns
         arrivals = arrivals_of_rows(predictions)
@@ -218,14 +227,13 @@ class Monitor:
             return told
         if columns.unknown and self.schema is not None:
             self.schema = self.newcomers.met(self.schema, columns.unknown)
-        values, at_ms, positions = (
-            Columns(columns.numbers, columns.categories),
-            columns.at_ms,
-            arrivals.positions,
-        )
+        values = Columns(columns.numbers, columns.categories)
+        at_ms, positions = columns.at_ms, arrivals.positions
         if len(taken.kept) < len(positions):
             values, at_ms = values.take(taken.kept), at_ms[taken.kept]
             positions = [positions[i] for i in taken.kept]
+        if self.schema is not None:
+            self.pulse.see(self.schema, values, at_ms, [records[position] for position in positions])
         evaluations = self.inputs.add(values, RecordPlaces(at_ms, positions, records))
         return told + [(positions[evaluation.index], evaluation) for evaluation in evaluations]
 
@@ -234,9 +242,14 @@ class Monitor:
     ) -> Taken:
         taken = take(self.join, arrivals, labels, records, self.past_versions.__contains__, stop)
         self.repeated += taken.repeated
-        counts, self.join.counts = self.join.counts, JoinCounts()
-        for name in JoinCounts.__dataclass_fields__:
-            self.count(name, getattr(counts, name))
+        kept = [(arrivals.positions[i], arrivals.at_ms[i], arrivals.predictions[i]) for i in taken.kept]
+        self.looked += self.label_watch.add(kept, taken.joined, taken.joined_at, records, self.task)
+        made, came = made_of(arrivals, taken.kept), Came(taken.joined, taken.joined_at)
+        learned, next_number = learned_of(self.task, self.inputs), self.join.waiting.next_number
+        self.looked += self.performance.add(made, next_number, came, records, learned)
+        counts = self.join.take_counts()
+        for name, number in counts.some():
+            self.count(name, number)
         self.count("predictions", len(taken.kept))
         self.count("labels", taken.next_label)
         self.count("predictions_of_past_versions", taken.past)
@@ -251,7 +264,7 @@ class Monitor:
         self.schema, columns, learned = learner.learn()
         self.count("features_ignored", learner.ignored)
         self.task = learn_task(learned, self.settings.labels.task)
-        self.join.classes = self._score_classes()
+        self.join.waiting.score(score_classes(self.schema))
         watched = Columns(columns.numbers, columns.categories)
         learned_from = PlaceList(learner.places)
         self.inputs.start(start(self.schema, watched), learned_from)
@@ -260,20 +273,19 @@ class Monitor:
 
     def _outcomes(self, taken: Taken, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
         """Feed the joined pairs to the outcomes; the place of an evaluation is that of the deciding record."""
-        if self.task is None or not taken.pairs:
+        if self.task is None or not len(taken.pairs):
             return []
         earlier = len(self.pairs)
-        pairs, self.pairs = [*self.pairs, *taken.pairs], []
+        pairs, self.pairs = joined_pairs([self.pairs, taken.pairs]), no_pairs()
         if self.outcomes.profile is None and self.outcomes.builder is None:
             if len(pairs) < self.outcome_learn_events:
                 self.pairs = pairs
                 return []
-            begin = pairs[: self.outcome_learn_events]
+            begin = pairs.slice(0, self.outcome_learn_events)
             cut = start(SCHEMAS[self.task], columns_of(begin, self.task))
-            self.outcomes.start(cut, PlaceList([pair.place for pair in begin]))
-        places = PlaceList([pair.place for pair in pairs])
+            self.outcomes.start(cut, begin.places)
         told: list[tuple[int, Evaluation]] = []
-        for evaluation in self.outcomes.add(columns_of(pairs, self.task), places):
+        for evaluation in self.outcomes.add(columns_of(pairs, self.task), pairs.places):
             # pairs that waited for the first bins to be fixed are part of the reference, so they decide nothing
             decider = evaluation.index - earlier
             record = records[taken.deciders[decider]]
@@ -285,15 +297,3 @@ class Monitor:
     def outcome_learn_events(self) -> int:
         """How many joined pairs fix the bins of error and loss: a quarter of their reference."""
         return max(self.settings.labels.reference_events // 4, 1)
-
-    @property
-    def score_rows(self) -> list[int]:
-        """Rows of the scores among the numbers."""
-        names = (
-            [s.name for s in self.schema.signals if s.type is not SignalType.CATEGORY] if self.schema else []
-        )
-        return [row for row, name in enumerate(names) if name.startswith("scores.")]
-
-    def _score_classes(self) -> tuple[str, ...]:
-        signals = self.schema.signals if self.schema else ()
-        return tuple(s.name.removeprefix("scores.") for s in signals if s.name.startswith("scores."))

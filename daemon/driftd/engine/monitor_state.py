@@ -1,9 +1,10 @@
 """A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
 
-`head` (version, incidents, requests, counters), `reference.<stream>` (a profile: changes when it is renewed),
+`head` (version, incidents, requests, counters), `pulse` (what ticks know, and the time),
+`reference.<stream>` (a profile: changes when it is renewed),
 `stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted),
-`join`, `held.<n>` (a segment of held predictions), and `events.<n>` (first
-events, while they are gathered).
+what the join holds (see `join_state`), `label_watch.<name>` (see `label_state`), and `events.<n>` (first events, while
+they are gathered).
 """
 
 from collections.abc import Mapping
@@ -13,24 +14,22 @@ from typing import Any
 from driftd.engine.codec import (
     counter_to_json,
     fill_counter,
-    fill_join,
     incident_from_json,
     incident_to_json,
-    join_to_json,
-    pairs_from_json,
-    pairs_to_json,
     panes_from_json,
     panes_to_json,
     place_from_json,
     place_to_json,
     request_from_json,
     request_to_json,
-    segment_from_json,
-    segment_to_json,
 )  # fmt: skip
+from driftd.engine.join_state import join_entries, pairs_from_json, pairs_to_json, restore_join
+from driftd.engine.label_state import StoredLabels, label_entries, label_head, label_ticked, restore_labels
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
 from driftd.engine.monitor import Monitor
+from driftd.engine.performance_state import StoredPeriods, performance_entries, restore_performance
+from driftd.engine.pulse_state import fill_pulse, pulse_to_json
 from driftd.engine.reference_state import (
     StoredHistory,
     builder_to_json,
@@ -59,11 +58,13 @@ class Memory:
     learning: Learner | None = None
     learned_events: int = 0
     histories: dict[StreamName, StoredHistory] = field(default_factory=dict)
+    labels: StoredLabels = field(default_factory=StoredLabels)
+    periods: StoredPeriods = field(default_factory=StoredPeriods)
 
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
     """The parts of `monitor`, None for one to delete: all of them, or those that may have changed since last time."""
-    entries: dict[str, Document | None] = {"head": _head(monitor), "join": join_to_json(monitor.join)}
+    entries: dict[str, Document | None] = {"head": _head(monitor), "pulse": pulse_entry(monitor)}
     for stream in (monitor.inputs, monitor.outcomes):
         entries[f"stream.{stream.name.value}"] = _stream(stream)
         stored = StoredHistory() if whole else memory.histories.get(stream.name, StoredHistory())
@@ -79,14 +80,16 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
             if not whole:
                 memory.references[key] = stream.profile
     entries |= _learning(monitor, memory, whole)
-    for segment in monitor.join.segments:
-        if whole or segment.first in monitor.join.dirty:
-            entries[f"held.{segment.first}"] = segment_to_json(segment)
-    if not whole:
-        entries |= {f"held.{first}": None for first in monitor.join.dropped}
-        monitor.join.dropped.clear()
-        monitor.join.dirty.clear()
+    entries |= join_entries(monitor.join, whole)
+    entries |= label_entries(monitor.label_watch, memory.labels, whole)
+    entries |= performance_entries(monitor.performance, memory.periods, whole)
     return entries
+
+
+def pulse_entry(monitor: Monitor) -> Document:
+    """The part that each tick changes."""
+    labels = label_ticked(monitor.label_watch)
+    return {"now_ms": monitor.now_ms, "labels": labels, **pulse_to_json(monitor.pulse)}
 
 
 def _learning(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -113,7 +116,8 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.past_versions = dict.fromkeys(head["past_versions"])
     monitor.begin()
     monitor.counters = dict(head["counters"])
-    monitor.now_ms = head["now_ms"]
+    monitor.now_ms = parts["pulse"]["now_ms"]
+    fill_pulse(monitor.pulse, parts["pulse"])
     monitor.schema = None if head["schema"] is None else schema_from_json(head["schema"])
     monitor.task = None if head["task"] is None else Task(head["task"])
     monitor.learner.fill(head["learning"], parts)
@@ -130,8 +134,10 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.retraining.last_requested_ms = retraining["last_requested_ms"]
     monitor.retraining.attempts = retraining["attempts"]
     monitor.retraining.asked = dict.fromkeys(retraining["asked"])
-    segments = [segment_from_json(parts[f"held.{first}"]) for first in parts["join"]["segments"]]
-    fill_join(monitor.join, parts["join"], segments)
+    restore_join(monitor.join, parts)
+    has_periods = head["performance"]
+    monitor.performance = restore_performance(monitor.settings, parts, has_periods, memory.periods)
+    monitor.label_watch = restore_labels(monitor.settings, head["labels"], parts, memory.labels)
     for stream in (monitor.inputs, monitor.outcomes):
         _fill_stream(stream, parts)
         memory.histories[stream.name] = stored_history(stream)
@@ -148,12 +154,13 @@ def _head(monitor: Monitor) -> Document:
         "version": monitor.version,
         "past_versions": list(monitor.past_versions),
         "counters": dict(sorted(monitor.counters.items())),
-        "now_ms": monitor.now_ms,
         "schema": None if monitor.schema is None else schema_to_json(monitor.schema),
         "task": None if monitor.task is None else monitor.task.value,
         "newcomers": list(monitor.newcomers.names),
         "learning": monitor.learner.head(),
         "pairs": pairs_to_json(monitor.pairs),
+        "labels": label_head(monitor.label_watch),
+        "performance": monitor.performance.periods is not None,
         "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],
         "retraining": {
             "current": None if retraining.current is None else request_to_json(retraining.current),

@@ -7,8 +7,8 @@ import numpy as np
 
 from driftd.decode.batch import INVALID
 from driftd.decode.schema import Schema, Signal, SignalType
-from driftd.engine.join import LabelValue, Pair, PredictionValue
 from driftd.engine.learning import Task
+from driftd.engine.pairs import LabelValue, Pairs, PredictionValue
 from driftd.reference.panes import Columns
 
 SCORE_MIN: Final = 1e-6
@@ -31,16 +31,21 @@ SCHEMAS: Final = {
 }
 
 
-def columns_of(pairs: list[Pair], task: Task) -> Columns:
+def columns_of(pairs: Pairs, task: Task) -> Columns:
     """The outcome signals of joined pairs, in the order of `SCHEMAS[task]`."""
+    both = list(zip(pairs.predictions, pairs.labels, strict=True))
     if task is Task.REGRESSION:
-        rows = [
-            (absolute_error(pair.prediction, pair.label), number_or_invalid(pair.label)) for pair in pairs
-        ]
+        rows = [(absolute_error(*one), number_or_invalid(one[1])) for one in both]
         return Columns(np.array(rows, np.float64).reshape(len(rows), 2).T.copy(), [])
-    numbers = [(error(pair.prediction, pair.label), log_loss(pair)) for pair in pairs]
-    labels: list[object] = [class_name(pair.label) or INVALID for pair in pairs]
-    return Columns(np.array(numbers, np.float64).reshape(len(numbers), 2).T.copy(), [labels])
+    names = [class_name(label) for label in pairs.labels]
+    row_of_class = {name: i for i, name in enumerate(pairs.classes)}
+    losses = [
+        log_loss(scores[row_of_class[name]]) if name in row_of_class else nan
+        for scores, name in zip(pairs.scores.tolist(), names, strict=True)
+    ]
+    numbers = np.array([[error(*one) for one in both], losses], np.float64).reshape(2, len(both))
+    labels: list[object] = [name or INVALID for name in names]
+    return Columns(numbers, [labels])
 
 
 def error(prediction: PredictionValue, label: LabelValue) -> float:
@@ -58,12 +63,9 @@ def error(prediction: PredictionValue, label: LabelValue) -> float:
     return 0.0 if prediction == label else 1.0
 
 
-def log_loss(pair: Pair) -> float:
+def log_loss(score: float) -> float:
     """Minus the logarithm of the score that was given to what then happened; NaN where there is none."""
-    if pair.scores is None:
-        return nan
-    score = pair.scores.get(class_name(pair.label))
-    if score is None or isnan(score):
+    if isnan(score):
         return nan
     if not 0 <= score <= 1:
         return inf

@@ -5,7 +5,7 @@ from math import log10
 from typing import Final
 
 from driftd.detectors.base import Effect, Finding
-from driftd.engine.harm import Basis, Harm, Verdict
+from driftd.engine.harm import Basis, Drift, Harm, Verdict
 from driftd.engine.kinds import Kind, Stage
 from driftd.reference.figures import Summary
 
@@ -24,6 +24,13 @@ HARMS: Final[Mapping[Verdict, str]] = {
     Verdict.BENIGN: "It is benign so far: the model errs as before",
     Verdict.PENDING: "Whether it harms is not known yet",
     Verdict.UNKNOWN: "Whether it harms cannot be told",
+}
+
+DRIFTS: Final[Mapping[Drift, str]] = {
+    Drift.VIRTUAL: "The drift is virtual: the inputs moved, the error did not.",
+    Drift.REAL: "The drift is real: the error moved, the inputs did not.",
+    Drift.BOTH: "Both moved, the inputs and the error.",
+    Drift.UNKNOWN: "",
 }
 
 ADVICE: Final[Mapping[Stage, str]] = {
@@ -94,17 +101,17 @@ def summary_sentence(
     model: str,
     version: str | None,
     since: str,
-    changes: Sequence[tuple[str, str]],
+    changes: Sequence[str],
     others: int,
     stage: Stage,
     harms: str = "",
 ) -> str:
-    """One paragraph for the person on call. `changes` are (signal, change in words), the strongest first.
+    """One paragraph for the person on call. `changes` are signals with their change in words, the strongest first.
 
     `harms` is what `harm_sentence` says.
     """
     named = f"model {model}" + (f" (version {version})" if version is not None else "")
-    told = "; ".join(f"{signal} {change}" for signal, change in changes)
+    told = "; ".join(changes)
     more = f"; and {others} more" if others > 0 else ""
     stop = "" if f"{told}{more}".endswith("?") else "."
     known = f" {harms}" if harms else ""
@@ -120,6 +127,11 @@ def harm_sentence(harm: Harm) -> str:
     by = "labelled predictions" if harm.basis is Basis.LABELS else "predictions, by their scores"
     figures = f"{_number(harm.risk_before)} -> {_number(harm.risk_after)} in {harm.events:,} {by}"
     return f"{HARMS[harm.verdict]} ({figures})."
+
+
+def drift_sentence(harm: Harm) -> str:
+    """What has moved; empty where that is not known."""
+    return DRIFTS[harm.drift]
 
 
 def resolved_sentence(kind: Kind, model: str, because: str) -> str:

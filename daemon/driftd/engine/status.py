@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from driftd.engine.kinds import Kind
 from driftd.engine.monitor import Monitor
+from driftd.engine.period_status import ModelPerformance, PeriodStatus
 from driftd.engine.stream import Stream
 from driftd.reference.layout import COARSE
 from driftd.reference.null import events_missing, judged_signals
@@ -12,11 +14,12 @@ from driftd.reference.panes import merged
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model. `phase` is learning, reference (is being counted) or watching.
+    """One model. `phase` is learning, reference (is being counted), watching, or silent (see `driftd.engine.pulse`).
 
     `unjudged` are signals that are watched, but wander too much for as short a reference as there is; `events_missing`
-    until all can be judged. `unstable` are signals that changed while the reference was counted, and when, in
-    milliseconds. `over_budget` are detectors whose share of the budget no calibration could reach, as "adwin on error".
+    until all can be judged. `waiting_bytes` are of predictions and labels that wait. `unstable` are signals that
+    changed while the reference was counted, and when, in milliseconds. `over_budget` are detectors whose share of the
+    budget no calibration could reach, as "adwin on error". `periods` tell how it does, by the time of predictions.
     `absent` are signals of the reference that none of the latest events has a value of, `newcomers` features of the
     events that the reference does not have.
     """
@@ -28,6 +31,8 @@ class ModelStatus:
     predictions: int
     labels_joined: int
     waiting_predictions: int
+    waiting_labels: int
+    waiting_bytes: int
     open_incidents: tuple[str, ...]
     request: str | None
     unjudged: tuple[str, ...]
@@ -36,6 +41,9 @@ class ModelStatus:
     over_budget: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     newcomers: tuple[str, ...] = ()
+    silent: tuple[tuple[str, str], ...] = ()
+    """What does not come, or cannot be judged by, and that in words."""
+    periods: tuple[PeriodStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,15 @@ class EngineStatus:
 
     clock_ms: int
     models: tuple[ModelStatus, ...]
+
+
+def model_performance(monitor: Monitor) -> ModelPerformance:
+    """How the model of `monitor` does, with all segments: it takes some 10 ms for each period."""
+    watch = monitor.performance
+    periods = watch.full_report(monitor.join.clock_ms)
+    return ModelPerformance(
+        monitor.name, monitor.version, periods, watch.refused, watch.columns.other_segments
+    )
 
 
 def model_status(monitor: Monitor) -> ModelStatus:
@@ -69,6 +86,13 @@ def model_status(monitor: Monitor) -> ModelStatus:
             over_budget += stream.watchers.over_budget if stream.watchers is not None else ()
             if phase == "watching" and stream.builder is not None:
                 missing = max(missing, events_missing(stream.profile, wanted))
+    silence = monitor.incidents.current.get(Kind.SILENCE)
+    silent = tuple(
+        (name, silence.findings[name].words)
+        for name in monitor.pulse.reasons
+        if silence is not None and name in silence.findings
+    )
+    phase = "silent" if silent else phase
     request = monitor.retraining.current
     return ModelStatus(
         monitor.name,
@@ -77,7 +101,9 @@ def model_status(monitor: Monitor) -> ModelStatus:
         max(missing, 0),
         monitor.counters.get("predictions", 0),
         monitor.counters.get("labels_joined", 0),
-        monitor.join.waiting_predictions,
+        len(monitor.join.waiting),
+        len(monitor.join.early),
+        monitor.join.waiting.waiting_bytes + monitor.join.early.held_bytes,
         tuple(incident.kind.value for incident in monitor.incidents.open_incidents()),
         None if request is None else request.phase.value,
         tuple(unjudged),
@@ -86,6 +112,8 @@ def model_status(monitor: Monitor) -> ModelStatus:
         tuple(over_budget),
         _absent(monitor.inputs),
         monitor.newcomers.names,
+        silent,
+        monitor.performance.report(monitor.join.clock_ms),
     )
 
 

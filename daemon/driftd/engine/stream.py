@@ -35,10 +35,16 @@ ENDLESS = 2**62
 
 
 class StreamName(StrEnum):
-    """The two streams of a model, in the order in which one record feeds them."""
+    """What there is to say something of a model, in the order in which one record feeds it."""
 
     INPUTS = "inputs"
     OUTCOMES = "outcomes"
+    LABELS = "labels"
+    """No stream of panes: the watches of `label_watch`."""
+    TICKS = "ticks"
+    """No stream of panes either: what is told by `pulse`."""
+    PERIODS = "periods"
+    """Nor this: what `performance_watch` compares where a period begins."""
 
 
 @dataclass(frozen=True, slots=True)

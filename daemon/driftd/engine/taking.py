@@ -1,35 +1,45 @@
 """Taking in a model's share of a batch. Rule: predictions and labels meet in the order of their records.
 
-What comes out is the same whatever way the records were cut into batches: which predictions are kept, and which
-pairs became due at which record.
+What comes out is the same whatever way the records were cut into batches: which predictions are kept, which labels
+found theirs, and which pairs became due at which record.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from driftd.contract.record import Record
 from driftd.decode.batch import LabelColumns, PredictionColumns, PredictionRows
-from driftd.engine.join import Join, Pair, PredictionValue
-
-RUN_PREDICTIONS_MIN = 8
-"""Predictions without a label in between that are worth being held at once."""
-SPARE_BITS = 4
-"""An integer of up to 60 bits takes 32 bytes of memory, a larger one 48."""
+from driftd.engine.gather import Labels
+from driftd.engine.held import Coming
+from driftd.engine.id_index import NO_KEY
+from driftd.engine.join import Join, PredictionRow
+from driftd.engine.pairs import Pairs, PredictionValue, no_pairs
+from driftd.engine.stretches import Stretches
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What the join needs of n predictions; `scores` are C doubles in the order of the join's classes."""
+    """What the join needs of n predictions; `scores` is (n, classes) float64, in the order of the join's classes.
+
+    `segments` are names of groups as one text each, which is the same for the same names.
+    """
 
     positions: list[int]
     ids: Sequence[str]
     at_ms: list[int]
     versions: Sequence[str | None]
     predictions: Sequence[PredictionValue]
-    scores: Sequence[bytes | None]
+    scores: NDArray[np.float64] | None
+    segments: Sequence[str | None]
+
+
+NOTHING: Final = Arrivals([], [], [], [], [], None, [])
 
 
 @dataclass(slots=True)
@@ -37,15 +47,18 @@ class Taken:
     """What came of one share of a batch.
 
     `kept` are indices of predictions, `repeated` positions of predictions whose id is known already, `past` counts
-    those of versions that are over; `pairs` are joined pairs whose turn has come, `deciders` the positions of the
-    records that made it so and `decided_at_ms` the times of those records' events. `next_prediction` and
+    those of versions that are over. `joined` are all pairs in the order of their labels, and `joined_at` the
+    positions of the records that made them. `pairs` are first pairs whose turn has come, `deciders` the positions
+    of the records that made it so and `decided_at_ms` the times of those records' events. `next_prediction` and
     `next_label` are the first ones not taken.
     """
 
     kept: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     past: int = 0
-    pairs: list[Pair] = field(default_factory=list)
+    joined: Pairs = field(default_factory=no_pairs)
+    joined_at: list[int] = field(default_factory=list)
+    pairs: Pairs = field(default_factory=no_pairs)
     deciders: list[int] = field(default_factory=list)
     decided_at_ms: list[int] = field(default_factory=list)
     next_prediction: int = 0
@@ -61,25 +74,30 @@ def arrivals_of_rows(rows: PredictionRows) -> Arrivals:
         [event.at_ms for event in events],
         [event.model_version for event in events],
         [event.prediction for event in events],
-        [None] * len(events),
+        None,
+        segment_texts([event.segment for event in events]),
     )
 
 
 def arrivals_of_columns(columns: PredictionColumns, score_rows: Sequence[int]) -> Arrivals:
     """`score_rows` are the rows of the scores among the numbers."""
-    count = len(columns.prediction_ids)
-    scores: Sequence[bytes | None] = [None] * count
-    if score_rows:
-        packed, width = columns.numbers[list(score_rows)].T.tobytes(), 8 * len(score_rows)
-        scores = [packed[i : i + width] for i in range(0, len(packed), width)]
     return Arrivals(
         columns.positions.tolist(),
         columns.prediction_ids,
         columns.at_ms.tolist(),
         columns.versions,
         columns.predictions,
-        scores,
+        columns.numbers[list(score_rows)].T if score_rows else None,
+        segment_texts(columns.segments),
     )
+
+
+def segment_texts(segments: Sequence[Mapping[str, str] | None]) -> list[str | None]:
+    """Names of groups as a text each, whatever order they came in."""
+    if not any(segments):
+        return [None] * len(segments)
+    encode = msgspec.json.Encoder(order="deterministic").encode
+    return [encode(segment).decode() if segment else None for segment in segments]
 
 
 def take(
@@ -96,74 +114,78 @@ def take(
     stop at, the model is being learned: no pair can be judged before that many predictions came.
     """
     taken = Taken()
-    label_positions = [] if labels is None else labels.positions.tolist()
-    events, label_events = len(arrivals.positions), len(label_positions)
+    events = _prediction_rows(join, arrivals, records, stop_at_kept is None)
+    said = _labels(join, labels)
     past = {version for version in set(arrivals.versions) if is_past(version)}
-    one_by_one_until = events if past or stop_at_kept is not None else 0
-    while taken.next_prediction < events or taken.next_label < label_events:
+    alone = [i for i, version in enumerate(arrivals.versions) if version in past] if past else []
+    stretches = Stretches(
+        join, arrivals.positions, events, said, range(len(events)) if stop_at_kept is not None else alone
+    )
+    p = k = 0
+    while p < len(events) or k < len(said.keys):
         if stop_at_kept is not None and len(taken.kept) >= stop_at_kept:
             break
-        p, k = taken.next_prediction, taken.next_label
-        if k >= label_events or (p < events and arrivals.positions[p] < label_positions[k]):
-            if p >= one_by_one_until and not join.ready:
-                end = events if k >= label_events else bisect_left(arrivals.positions, label_positions[k], p)
-                if end - p >= RUN_PREDICTIONS_MIN and _take_run(join, arrivals, p, end, records):
-                    taken.kept += range(p, end)
-                    taken.next_prediction = end
-                    continue
-                one_by_one_until = end
-            position, at_ms = arrivals.positions[p], arrivals.at_ms[p]
-            taken.next_prediction += 1
-            _take_prediction(join, arrivals, p, records[position], past, taken)
+        p_end, k_end = stretches.end(p, k)
+        if p_end > p or k_end > k:
+            join.predict_all(p, events[p:p_end])
+            join.label_all(said, k, k_end)
+            taken.kept += range(p, p_end)
+            p, k = p_end, k_end
+            continue
+        if p == len(events) or (k < len(said.keys) and said.positions[k] < arrivals.positions[p]):
+            join.label_all(said, k, k + 1)
+            k += 1
+            continue
+        if past and arrivals.versions[p] in past:
+            taken.past += 1
+        elif join.predict(p, events[p]):
+            taken.kept.append(p)
         else:
-            assert labels is not None
-            position, at_ms = label_positions[k], int(labels.at_ms[k])
-            taken.next_label += 1
-            join.label(id_hash(labels.prediction_ids[k]), labels.labels[k], at_ms)
-        if join.ready and (stop_at_kept is None or len(taken.kept) >= stop_at_kept):
-            due = join.release()
-            taken.pairs += due
-            taken.deciders += [position] * len(due)
-            taken.decided_at_ms += [at_ms] * len(due)
+            taken.repeated.append(arrivals.positions[p])
+        p += 1
+    if stop_at_kept is not None and taken.kept and len(taken.kept) >= stop_at_kept:
+        last = taken.kept[-1]
+        join.waiting.release(arrivals.positions[last], arrivals.at_ms[last])
+    taken.next_prediction, taken.next_label = p, k
+    join.note_kinds(said if k == len(said.keys) else said.slice(0, k))
+    _finish(join, taken)
     return taken
 
 
-def _take_run(join: Join, arrivals: Arrivals, begin: int, end: int, records: Sequence[Record]) -> bool:
-    """Hold the predictions from `begin` to before `end` at once; False where they must be taken one by one."""
-    own = [records[position] for position in arrivals.positions[begin:end]]
-    return join.predict_all(
-        [
-            xxh3_64_intdigest(prediction_id.encode()) >> SPARE_BITS
-            for prediction_id in arrivals.ids[begin:end]
-        ],
-        arrivals.at_ms[begin:end],
-        [join.source_index((record.topic, record.partition)) for record in own],
-        [record.offset for record in own],
-        arrivals.predictions[begin:end],
-        arrivals.scores[begin:end],
-    )
+def _finish(join: Join, taken: Taken) -> None:
+    waiting = join.waiting
+    taken.joined, taken.joined_at, taken.pairs = waiting.end()
+    taken.deciders = [position for position, _ in waiting.released]
+    taken.decided_at_ms = [at_ms for _, at_ms in waiting.released]
+    waiting.released = []
 
 
-def _take_prediction(
-    join: Join, arrivals: Arrivals, index: int, record: Record, past: set[str | None], taken: Taken
-) -> None:
-    if past and arrivals.versions[index] in past:
-        taken.past += 1
-        return
-    held = join.predict(
-        id_hash(arrivals.ids[index]),
-        arrivals.at_ms[index],
-        (record.topic, record.partition),
-        record.offset,
-        arrivals.predictions[index],
-        arrivals.scores[index],
-    )
-    if held:
-        taken.kept.append(index)
-    else:
-        taken.repeated.append(arrivals.positions[index])
+def _prediction_rows(
+    join: Join, arrivals: Arrivals, records: Sequence[Record], is_releasing: bool
+) -> list[PredictionRow]:
+    """What the join takes one by one; ids are looked for all at once, which takes a fifth of the time."""
+    own = [records[position] for position in arrivals.positions]
+    keys = id_keys(arrivals.ids)
+    sources = [(record.topic, record.partition) for record in own]
+    index_of = {source: join.source_index(source) for source in dict.fromkeys(sources)}
+    at_ms, offsets = np.array(arrivals.at_ms, np.int64), np.array([r.offset for r in own], np.int64)
+    codes = np.array([index_of[source] for source in sources], np.int64)
+    join.begin(Coming(keys, at_ms, codes, offsets, arrivals.scores), is_releasing)
+    columns = (arrivals.at_ms, arrivals.predictions, arrivals.segments, arrivals.positions)
+    return list(zip(keys.tolist(), join.find(keys), *columns, strict=True))
 
 
-def id_hash(prediction_id: str) -> int:
-    """The 60 bits by which the join knows an id; that any two of a million are alike has odds of 1 in 2 million."""
-    return xxh3_64_intdigest(prediction_id.encode()) >> SPARE_BITS
+def _labels(join: Join, labels: LabelColumns | None) -> Labels:
+    if labels is None:
+        return Labels([], [], [], [], [], [], [])
+    keys = id_keys(labels.prediction_ids)
+    columns = (labels.labels, labels.at_ms, labels.annotators, labels.weights)
+    return Labels(labels.positions.tolist(), keys.tolist(), join.find(keys), *columns)
+
+
+def id_keys(prediction_ids: Sequence[str]) -> NDArray[np.uint64]:
+    """The 64 bits by which the join knows ids, (n,); two of a million are alike with odds of 1 in 37 million."""
+    hashes = map(xxh3_64_intdigest, map(str.encode, prediction_ids))
+    keys = np.fromiter(hashes, np.uint64, len(prediction_ids))
+    keys[keys == NO_KEY] = 1
+    return keys

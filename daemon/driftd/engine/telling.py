@@ -19,13 +19,20 @@ from driftd.contract.events_out import (
 from driftd.contract.record import Record
 from driftd.decode.rejections import Rejection
 from driftd.detectors.base import Finding
-from driftd.engine.harm import Harm, Watched, harm_since
+from driftd.engine.contributors import said_by_itself, told_change
+from driftd.engine.harm import Harm, Moved, Watched, harm_since
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
-from driftd.engine.kinds import STAGES
+from driftd.engine.kinds import STAGES, Kind
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.retraining import Request, RequestPhase
-from driftd.engine.sentences import change_in_words, harm_sentence, resolved_sentence, summary_sentence
+from driftd.engine.sentences import (
+    change_in_words,
+    drift_sentence,
+    harm_sentence,
+    resolved_sentence,
+    summary_sentence,
+)
 from driftd.engine.stream import Stream, StreamName
 from driftd.reference.figures import Summary, is_stuck, pane_summary, reference_summary, rounded
 from driftd.reference.panes import Pane, Place, merged
@@ -34,6 +41,10 @@ from driftd.reference.profile import Profile
 SOURCE: Final = "urn:driftd"
 EXCERPT_BYTES: Final = 256
 CHANGES_IN_A_SENTENCE: Final = 3
+UNASKED: Final = (*LOSSES, Kind.LABEL_QUALITY)
+"""A loss is the harm, and labels that are wrong cannot tell of any."""
+DRIFTS: Final = (*LOSSES, Kind.DATA_DRIFT, Kind.DATA_QUALITY)
+"""Of these it is told whether the inputs moved, the error, or both."""
 UNKNOWN_MODEL: Final = "-"
 """Key of rejected events whose model cannot be told."""
 
@@ -52,6 +63,13 @@ ENDINGS: Final = {
     Cause.NEW_VERSION: "a new version was deployed",
     Cause.PERSON: "a person resolved it",
 }
+COMES_AGAIN: Final = "what was missing comes again"
+
+
+def ending(change: Change) -> str:
+    """Why the incident of `change` is over, in words."""
+    came = change.incident.kind is Kind.SILENCE and change.cause is Cause.QUIET
+    return COMES_AGAIN if came else ENDINGS[change.cause]
 
 
 class Teller:
@@ -73,22 +91,22 @@ class Teller:
         """From here on figures are those of `window`: not of the stream itself, which is ahead within a batch."""
         self.windows[stream], self.unseen[stream] = window, unseen
 
-    def harm(self, onset_ms: int) -> Harm:
-        """Whether the model errs more since `onset_ms`."""
+    def harm(self, onset_ms: int, moved: Moved) -> Harm:
+        """Whether the model errs more since `onset_ms`, where incidents say what has `moved`."""
         inputs, outcomes = (
             Watched(self.streams[name].profile, self.windows[name])
             for name in (StreamName.INPUTS, StreamName.OUTCOMES)
         )
-        return harm_since(inputs, outcomes, onset_ms)
+        return harm_since(inputs, outcomes, onset_ms, moved)
 
-    def alert(self, change: Change, place: Place) -> OutputEvent:
-        """The alert that `change`, decided by the record at `place`, is."""
+    def alert(self, change: Change, place: Place, moved: Moved) -> OutputEvent:
+        """The alert that `change`, decided by the record at `place`, is; incidents say what has `moved`."""
         incident, event_type = change.incident, ALERT_TYPES[change.cause]
         contributors = self._contributors(incident)
         stage = STAGES[incident.kind]
-        harm = self.harm(incident.onset.at_ms)
+        harm = self.harm(incident.onset.at_ms, moved)
         summary = (
-            resolved_sentence(incident.kind, self.model, ENDINGS[change.cause])
+            resolved_sentence(incident.kind, self.model, ending(change))
             if incident.phase is Phase.RESOLVED
             else self._summary(incident, contributors, harm)
         )
@@ -108,7 +126,7 @@ class Teller:
             opened_at_ms=incident.opened_at_ms,
             contributors=contributors[: self.contributors_max],
             contributors_total=len(incident.findings),
-            harm=harm_data(harm),
+            harm=None if incident.kind is Kind.LABEL_QUALITY else harm_data(harm),
             replay=replay_command(incident.detected),
         )
         event_id = derived_id(
@@ -132,7 +150,7 @@ class Teller:
             evidence += self._contributors(incident)
         evidence = evidence[: self.contributors_max]
         if begun:
-            told = "; ".join(f"{c.signal} {c.change}" for c in evidence[:CHANGES_IN_A_SENTENCE])
+            told = "; ".join(told_change(c) for c in evidence[:CHANGES_IN_A_SENTENCE])
             summary = (
                 f"Model {self.model} asks for a new version: go back to {request.stage}, use data since "
                 f"{rfc3339(request.onset.at_ms)}. {told}."
@@ -167,7 +185,7 @@ class Teller:
 
     def _contributors(self, incident: Incident) -> list[Contributor]:
         """The strongest findings of `incident` with their figures."""
-        ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.signal))
+        ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.key))
         total = sum(finding.strength for finding in ranked)
         return [
             self._contributor(finding, finding.strength / total)
@@ -175,6 +193,9 @@ class Teller:
         ]
 
     def _contributor(self, finding: Finding, share: float) -> Contributor:
+        said = said_by_itself(finding, share)
+        if said is not None:
+            return said
         stream, signal, profile = self._located(finding.signal)
         window = self.windows[stream.name]
         # the panes from the onset on show the change undiluted, where the window still holds its begin
@@ -209,12 +230,15 @@ class Teller:
         )
 
     def _summary(self, incident: Incident, contributors: Sequence[Contributor], harm: Harm) -> str:
-        told = [(c.signal, c.change) for c in contributors[:CHANGES_IN_A_SENTENCE]]
+        told = [told_change(c) for c in contributors[:CHANGES_IN_A_SENTENCE]]
         since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
         others = len(incident.findings) - len(told)
         stage = STAGES[incident.kind]
-        harms = "" if incident.kind in LOSSES else harm_sentence(harm)
-        return summary_sentence(incident.kind, self.model, self.version, since, told, others, stage, harms)
+        harms = [] if incident.kind in UNASKED else [harm_sentence(harm)]
+        harms += [] if incident.kind not in DRIFTS else [drift_sentence(harm)]
+        return summary_sentence(
+            incident.kind, self.model, self.version, since, told, others, stage, " ".join(filter(None, harms))
+        )
 
 
 def rejected_event(rejection: Rejection, record: Record) -> OutputEvent:
@@ -249,7 +273,12 @@ def harm_data(harm: Harm) -> HarmData:
     """A verdict as it is published."""
     before, after = (None if risk is None else rounded(risk) for risk in (harm.risk_before, harm.risk_after))
     return HarmData(
-        verdict=harm.verdict, basis=harm.basis, risk_before=before, risk_after=after, events=harm.events
+        verdict=harm.verdict,
+        basis=harm.basis,
+        risk_before=before,
+        risk_after=after,
+        events=harm.events,
+        drift=harm.drift,
     )
 
 

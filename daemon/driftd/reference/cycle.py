@@ -46,6 +46,19 @@ def buckets_of(at_ms: NDArray[np.int64], cycle: Cycle) -> NDArray[np.int64]:
     return hour + HOURS * weekend
 
 
+def bucket_of(at_ms: int, cycle: Cycle) -> int:
+    """The bucket of one instant, as `buckets_of` has it.
+
+    >>> bucket_of(1_768_003_200_000, Cycle.WEEK)
+    24
+    """
+    hours = at_ms // HOUR_MS
+    if cycle is Cycle.NONE:
+        return 0
+    weekend = cycle is Cycle.WEEK and (hours // HOURS + FIRST_DAY) % DAYS >= WEEKEND_FROM
+    return hours % HOURS + HOURS * weekend
+
+
 def days_of(at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """The number of the day of each instant, same shape as `at_ms`."""
     return at_ms // DAY_MS

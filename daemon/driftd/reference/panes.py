@@ -5,6 +5,7 @@ Whatever way the events are cut into batches, the same panes come out, bit for b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -49,8 +50,8 @@ def merged(panes: Sequence[Pane]) -> Pane:
         panes[0].first,
         panes[-1].last,
         sum(pane.events for pane in panes),
-        np.sum([pane.counts for pane in panes], axis=0),
-        np.sum([pane.sums for pane in panes], axis=0),
+        reduce(np.add, [pane.counts for pane in panes]),
+        reduce(np.add, [pane.sums for pane in panes]),
     )
 
 
@@ -144,6 +145,7 @@ class PaneCounter:
         self.last: Place | None = None
         self.counts = np.zeros((signals, width), np.int64)
         self.sums = np.zeros(signals, np.int64)
+        self._first_cells = (np.arange(signals) * width)[:, None]
 
     def add(
         self, bins: NDArray[np.uint8], quanta: NDArray[np.int64], places: Places
@@ -152,15 +154,14 @@ class PaneCounter:
 
         `bins` and `quanta` are (signals, n); a quantum is 0 where there is no finite number.
         """
-        signals, events = bins.shape
-        first_cells = (np.arange(signals) * self.width)[:, None]
+        events = bins.shape[1]
         done: list[tuple[int, Pane]] = []
         start = 0
         while start < events:
             stop = min(start + self.pane_events - self.events, events)
-            cells = np.add(bins[:, start:stop], first_cells, dtype=np.intp)
+            cells = np.add(bins[:, start:stop], self._first_cells, dtype=np.intp)
             self.counts += np.bincount(cells.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
-            self.sums += quanta[:, start:stop].sum(axis=1)
+            self.sums += np.add.reduce(quanta[:, start:stop], axis=1)
             self.first = self.first or places[start]
             self.last = places[stop - 1]
             self.events += stop - start

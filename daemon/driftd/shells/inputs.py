@@ -36,6 +36,7 @@ class Inputs:
         self._partitions = {source: TopicPartition(*source) for source in sources}
         self._alignment = Alignment(sources, align_ms)
         self._silent_since: dict[Source, int] = {}
+        self._first_ends: Mapping[Source, int] = {}
         self._consumer = AIOKafkaConsumer(
             **settings.client(),
             isolation_level="read_committed",
@@ -53,7 +54,8 @@ class Inputs:
             consumer.assign(partitions)
             begins = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-        starts = check_offsets(applied, _by_source(begins), _by_source(ends))
+        self._first_ends = _by_source(ends)
+        starts = check_offsets(applied, _by_source(begins), self._first_ends)
         for source, offset in starts.items():
             consumer.seek(self._partitions[source], offset)
 
@@ -80,6 +82,23 @@ class Inputs:
     async def take(self, records_max: int) -> list[Record]:
         """The next records in applied order, as far as the order is settled."""
         return self._alignment.take(records_max, await self._behind())
+
+    def ends(self) -> dict[Source, int]:
+        """Where each partition is known to end: as it was at the start, until a fetch tells of more."""
+        return {
+            source: max(end, self._consumer.last_stable_offset(self._partitions[source]) or 0)
+            for source, end in self._first_ends.items()
+        }
+
+    def reached(self, ends: Mapping[Source, int], applied: Mapping[Source, int]) -> bool:
+        """Whether all before `ends` was taken, `applied` being the last offsets that were."""
+        waiting = self._alignment.waiting
+        for source, end in ends.items():
+            position = self._position(self._partitions[source])
+            read = position is not None and position >= end and not waiting[source]
+            if not read and applied.get(source, -1) + 1 < end:
+                return False
+        return True
 
     def lag_records(self) -> dict[Source, int]:
         """How many offsets each partition's end is ahead of what was taken."""

@@ -3,7 +3,7 @@
 Start: the transactional producer first (it fences every older owner), then the store to its end, then the inputs from
 where the state ends. Round: fetch, put in order, apply; where there is something to tell, or something changed
 and `commit_interval_ms` passed, one transaction with the outputs, the changed state entries and the journal. The next
-fetch comes after that, and no transaction is open in between.
+fetch comes after that, and no transaction is open in between. Each `tick_interval_ms` a tick is applied like a record.
 
 StartOver means that memory and broker may differ: all is dropped, and the loop starts from the store. Fenced and
 ShardError end it, and a Gap is told to subscribers before. Any other exception is our own bug, and passes through.
@@ -12,7 +12,7 @@ ShardError end it, and a Gap is told to subscribers before. Any other exception 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
@@ -22,6 +22,7 @@ import structlog
 
 from driftd.alignment import Run, runs_of
 from driftd.config import Config, Topics
+from driftd.contract.record import Record, Source
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.state import StateError
 from driftd.journal import encode_runs
@@ -40,6 +41,7 @@ from driftd.shard import (
 from driftd.shard_alert import gap_alert
 from driftd.shard_parts import Engine, Inputs, Parts, Transactions
 from driftd.shard_view import Phase, ShardView
+from driftd.ticks import NO_TICK, Ticker, tick_record
 
 FETCH_WAIT_MS = 200
 LOOK_SECONDS = 1.0
@@ -151,6 +153,8 @@ class Session:
         self._told: list[OutputEvent] = []
         self._committed_s = self._looked_s = time.monotonic()
         self._more = False
+        self._ticker = Ticker(config.kafka.tick_interval_ms)
+        self._own = Source(config.topics.journal, view.shard)
 
     async def round(self) -> None:
         """Fetch, apply, and commit where it is time to. Raises as `ShardLoop.run`."""
@@ -158,15 +162,31 @@ class Session:
         records = await self._inputs.take(self._kafka.batch_records_max)
         self._more = len(records) == self._kafka.batch_records_max
         if records:
-            outputs = await self._aside(self._engine.apply, records)
-            self._told += outputs.events
-            self._runs += runs_of(records)
+            await self._apply(records)
             self._view.records.update(Counter(record.topic for record in records))
+        await self._tick()
         now_s = time.monotonic()
         if self._told or (now_s - self._committed_s) * 1000 >= self._kafka.commit_interval_ms:
             await self.commit()
         if now_s - self._looked_s >= LOOK_SECONDS:
             self._look()
+
+    async def _apply(self, records: Sequence[Record]) -> None:
+        outputs = await self._aside(self._engine.apply, records)
+        self._told += outputs.events
+        self._runs += runs_of(records)
+
+    async def _tick(self) -> None:
+        """Let the engine know that time has passed, where that is due; the journal says so in a run of its own."""
+        inputs, applied = self._inputs, self._engine.offsets
+        at_ms = self._ticker.step(
+            time.time_ns() // 1_000_000,
+            applied.get(self._own, NO_TICK),
+            inputs.ends,
+            lambda ends: inputs.reached(ends, applied),
+        )
+        if at_ms is not None:
+            await self._apply([tick_record(self._own, at_ms)])
 
     async def commit(self) -> None:
         """One transaction with all that happened since the last one; none where nothing did."""

@@ -1,7 +1,7 @@
 """What Prometheus reads. Rule: every counter of the engine is a metric of the same name; a phase is shown, not guessed.
 
 `driftd_model_phase` has one series per model and phase, 1 for the one it is in: a model that cannot be judged yet
-is at "learning" or "reference", never merely without alerts.
+is at "learning", "reference" or "silent", never merely without alerts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,15 +16,25 @@ from driftd.engine.status import ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
 
 COMMIT_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-MODEL_PHASES: Final = ("learning", "reference", "watching")
+MODEL_PHASES: Final = ("learning", "reference", "watching", "silent")
 
 MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "predictions": "Predictions watched.",
     "labels": "Labels read.",
     "labels_joined": "Labels that found their prediction.",
-    "labels_repeated": "Labels for a prediction that had one already.",
-    "early_labels_evicted": "Labels dropped that waited for a prediction (labels.waiting_labels_max, join_window_ms).",
-    "predictions_unlabelled_evicted": "Predictions that were waited for no longer (labels.waiting_predictions_max).",
+    "labels_corrected": "Labels that replaced another one of their prediction.",
+    "labels_agreed": "Labels that said the same as another annotator's.",
+    "labels_repeated": "Labels that said again what was said, of the same annotator.",
+    "labels_too_late": "Labels of a time too long after their prediction (labels.join_window_ms): not joined.",
+    "labels_without_weight": "Labels of weight 0: joined, and counted for nothing.",
+    "labels_of_other_type": "Labels of another type (text, number, boolean) than the first one's.",
+    "early_labels_evicted_by_count": "Labels that waited for no prediction any longer (labels.waiting_labels_max).",
+    "early_labels_evicted_by_bytes": "Labels that waited no longer (labels.waiting_labels_bytes_max).",
+    "early_labels_evicted_by_window": "Labels that waited no longer (labels.join_window_ms).",
+    "predictions_unlabelled_evicted_by_count": "Predictions waited for no longer (labels.waiting_predictions_max).",
+    "predictions_unlabelled_evicted_by_bytes": "Predictions waited for no longer (waiting_predictions_bytes_max).",
+    "predictions_unlabelled_evicted_by_window": "Predictions waited for no longer (labels.join_window_ms).",
+    "predictions_unlabelled_evicted_by_version": "Predictions waited for no longer: of a version that is over.",
     "predictions_repeated": "Predictions whose id came before.",
     "predictions_of_past_versions": "Predictions of a version that was replaced: counted, not watched.",
     "out_of_order": "Labelled predictions whose turn had passed (labels.reorder_max).",
@@ -117,6 +127,10 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     yield gauge("model_phase", "1 for the phase that the model is in.", ["model", "phase"], phases)
     missing = [((one.name,), one.events_missing) for one in models]
     yield gauge("model_events_missing", "Events until the model can be judged.", ["model"], missing)
+    silent = [((one.name, feed), 1) for one in models for feed, _ in one.silent]
+    yield gauge(
+        "model_silent", "1 for what does not come, or cannot be judged by.", ["model", "feed"], silent
+    )
     unjudged = [((one.name,), len(one.unjudged)) for one in models]
     yield gauge("model_signals_unjudged", "Signals that the reference cannot judge yet.", ["model"], unjudged)
     over = [((one.name,), len(one.over_budget)) for one in models]
@@ -139,12 +153,17 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     )
     waiting = [((one.name,), one.waiting_predictions) for one in models]
     yield gauge("model_waiting_predictions", "Predictions that wait for their label.", ["model"], waiting)
+    early = [((one.name,), one.waiting_labels) for one in models]
+    yield gauge("model_waiting_labels", "Labels that wait for their prediction.", ["model"], early)
+    sizes = [((one.name,), one.waiting_bytes) for one in models]
+    yield gauge("model_waiting_bytes", "Memory that both take, about.", ["model"], sizes)
     kinds = [
         ((one.name, kind), one.open_incidents.count(kind))
         for one in models
         for kind in sorted(set(one.open_incidents))
     ]
     yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind"], kinds)
+    yield from performance_metrics(models)
     asked = [((one.name,), one.request is not None) for one in models]
     yield gauge("model_retraining_requested", "1 while a retraining request is in flight.", ["model"], asked)
     names = [
@@ -155,6 +174,23 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
         counts = [((one.name,), one.counters.get(name, 0)) for one in models]
         about = MODEL_COUNTERS.get(name, f"{name.replace('_', ' ')} of the model.")
         yield counter(f"model_{name}", about, ["model"], counts)
+
+
+def performance_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
+    """The latest period of each model that can be judged: about ten series for each."""
+    latest = [(one.name, period) for one in models for period in one.periods[::-1] if period.immature is None]
+    judged = dict(reversed(latest))
+    figures = [
+        ((name, figure), value[0])
+        for name, period in judged.items()
+        for figure, value in period.figures.items()
+    ]
+    about = "The latest mature period, by the time of predictions, corrected for who is labelled early."
+    yield gauge("model_performance", about, ["model", "figure"], figures)
+    begins = [((name,), period.start_ms / 1000) for name, period in judged.items()]
+    yield gauge("model_performance_period_seconds", "When that period began, since 1970.", ["model"], begins)
+    waiting = [((one.name,), sum(period.immature is not None for period in one.periods)) for one in models]
+    yield gauge("model_periods_immature", "Periods that cannot be judged yet.", ["model"], waiting)
 
 
 def gauge(

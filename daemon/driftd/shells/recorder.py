@@ -19,6 +19,7 @@ from driftd.contract.record import Record, Source
 from driftd.errors import BrokerUnavailable, RecordingError
 from driftd.journal import JournalError, decode_runs
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
+from driftd.ticks import tick_record
 
 POLL_MS = 500
 POLL_RECORDS_MAX = 5_000
@@ -154,10 +155,15 @@ def journal_runs(reader: TopicReader, journal: Source) -> Iterator[Run]:
             ) from None
 
 
-def in_journal_order(reader: TopicReader, runs: Iterable[Run], gaps: Gaps) -> Iterator[Record]:
-    """The records that `runs` name, in their order; what is missing is added to `gaps`."""
+def in_journal_order(
+    reader: TopicReader, journal: Source, runs: Iterable[Run], gaps: Gaps
+) -> Iterator[Record]:
+    """The records that the `runs` of `journal` name, its ticks among them, in order; `gaps` take what is missing."""
     reached: dict[Source, int] = {}
     for source, first, last in runs:
+        if source == journal:
+            yield tick_record(journal, last)
+            continue
         if source not in reader.waiting:
             gaps.add(source, last - first + 1)
             continue

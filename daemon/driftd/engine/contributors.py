@@ -1,0 +1,39 @@
+"""Parts of an incident that no pane shows: what ticks tell, and what is said of labels. Rule: their words are given."""
+
+from typing import Final
+
+from driftd.contract.events_out import ClaimData, Contributor, Figures
+from driftd.detectors.base import Finding
+from driftd.reference.figures import rounded
+
+NO_FIGURES: Final = Figures(count=0, missing_share=0.0, invalid_share=0.0, outside_share=0.0)
+"""Of what is no quantity of an event, such as that none came."""
+
+
+def said_by_itself(finding: Finding, share: float) -> Contributor | None:
+    """The contributor of a finding that says itself what it found; None where panes have the figures."""
+    claim = finding.claim
+    if claim is None and not finding.words:
+        return None
+    figures = NO_FIGURES if claim is None else None
+    before, after = (0.0, 0.0) if claim is None else (rounded(claim.before), rounded(claim.after))
+    return Contributor(
+        signal=finding.signal,
+        effect=finding.effect,
+        detector=finding.detector,
+        strength=rounded(finding.strength),
+        share=rounded(share),
+        change=finding.words if claim is None else claim.sentence,
+        before=figures,
+        after=figures,
+        claim=None
+        if claim is None
+        else ClaimData(parties=list(claim.parties), before=before, after=after, events=claim.events),
+    )
+
+
+def told_change(contributor: Contributor) -> str:
+    """The change as it stands in a sentence: a claim needs no signal before it."""
+    if contributor.claim is not None:
+        return contributor.change.rstrip(".")
+    return f"{contributor.signal} {contributor.change}"

@@ -1,0 +1,55 @@
+"""What ticks find, in words. Rule: a sentence says what was to be expected, so that a person can judge it."""
+
+from driftd.engine.burn import Burning
+from driftd.engine.rhythm import Rhythm
+from driftd.engine.skew import Jump
+from driftd.reference.cycle import DAY_MS, HOUR_MS
+
+MINUTE_MS = 60_000
+WHAT = {"predictions": "none came", "labels": "none came", "labels_joined": "labels match no prediction"}
+
+
+def silence_words(feed: str, rhythm: Rhythm, now_ms: int) -> str:
+    """That a feed is silent, for how long, and what was to be expected meanwhile."""
+    quiet_ms = 0 if rhythm.since is None else now_ms - rhythm.since.at_ms
+    return (
+        f"{WHAT.get(feed, 'none came')} for {span(quiet_ms)}, where {rhythm.missed:,.3g} were to be expected"
+    )
+
+
+def jump_words(jump: Jump) -> str:
+    """That event times have moved away from the timestamps of their records."""
+    where = "ahead of" if jump.distance_ms > 0 else "behind"
+    distance = span(abs(jump.distance_ms))
+    return f"event times are {distance} or more {where} their records' timestamps in {jump.share:.0%} of the events"
+
+
+def throughput_words(ratio: float) -> str:
+    """That more, or fewer, predictions come than were to be expected."""
+    return f"{ratio:,.3g} times as many predictions as at this hour before"
+
+
+def burning_words(one: Burning) -> str:
+    """That the error budget of an objective burns, and how fast."""
+    objective = one.objective
+    bad = (
+        "fail"
+        if objective.latency_ms_max is None
+        else f"take longer than {objective.latency_ms_max:,.12g} ms"
+    )
+    return (
+        f"{one.share:.3%} of the predictions of the last {span(one.windows.long_ms)} {bad}, {objective.allowed:.3%} "
+        f"are allowed: the error budget burns {one.rate:,.3g} times too fast"
+    )
+
+
+def span(length_ms: int) -> str:
+    """A length of time in two digits and a unit.
+
+    >>> span(90_000), span(5_400_000), span(1_500)
+    ('1.5 minutes', '1.5 hours', '1.5 seconds')
+    """
+    for unit_ms, unit in ((DAY_MS, "days"), (HOUR_MS, "hours"), (MINUTE_MS, "minutes")):
+        if length_ms >= unit_ms:
+            return f"{length_ms / unit_ms:.3g} {unit}"
+    return f"{length_ms / 1000:.3g} seconds"

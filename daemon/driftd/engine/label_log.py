@@ -27,7 +27,7 @@ from driftd.engine.value_codec import (
 
 Document = dict[str, Any]
 CHUNK_LABELS: Final = 512
-"""Labels per chunk: the one that is being filled is written again with each commit, at 2 to 10 bytes for a label."""
+"""Labels per chunk: the one that is being filled is written again with each commit, at 4 to 14 bytes for a label."""
 SPARE_LABELS: Final = 4 * CHUNK_LABELS
 """So many that are no longer in force are kept at any rate: to tidy up a short log is not worth it."""
 

@@ -5,6 +5,7 @@ its value, as "country=DE"; an event is counted in at most SEGMENTS_EACH of them
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import repeat
 from typing import Any, Final
 
@@ -42,6 +43,25 @@ class Columns:
         self.classes: tuple[str, ...] = ()
         self.edges: Floats = np.zeros(0)
         self.other_segments = 0
+
+    def has_new(self, values: Sequence[Any]) -> bool:
+        """Whether one of `values` may be a class that has no code yet, and there is one left to give."""
+        codes = self.codes.codes
+        if self.kind is not Kind.CLASSES or len(codes) >= NAMES_MAX:
+            return False
+        # 1.0 and true are equal, and not the same class
+        return not set(map(type, values)) <= {str} or not codes.keys() >= set(values)
+
+    def knows_segments(self, texts: AbstractSet[str | None]) -> bool:
+        """Whether no segment of `texts` gets a code that has none yet."""
+        if texts <= {None} or len(self.segments.codes) >= SEGMENTS_MAX:
+            return True
+        return all(
+            name in self.segments.codes
+            for text in texts
+            if text
+            for name in segment_names(text)[:SEGMENTS_EACH]
+        )
 
     def name(self, coming: Sequence[tuple[int, int, Any]]) -> None:
         """Give codes to classes that are new, of values `coming` as (position of the record, order there, value)."""
@@ -137,10 +157,13 @@ class Columns:
                 compare([str(one) for one in labels], texts, self.rule), refused, weights=weights
             )
             return counted, counted
-        both = zip(answers, labels, strict=True)
-        same = np.array([name_or_none(answer) == class_name(label) for answer, label in both], np.bool_)
+        predicted, label = self.predicted(answers), self.predicted(labels)
+        # only of classes without a code it is not seen from their codes whether they are the same
+        same = predicted == label
+        for i in np.flatnonzero(same & (predicted == OTHER)).tolist():
+            same[i] = class_name(answers[i]) == class_name(labels[i])
         counted = class_pairs(
-            self.predicted(answers), self.predicted(labels), refused, classes_max=self.classes_max,
+            predicted, label, refused, classes_max=self.classes_max,
             weights=weights, scores=self.scores(scores, len(labels)), same=same,
         )  # fmt: skip
         return counted, counted

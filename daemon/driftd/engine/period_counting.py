@@ -5,6 +5,7 @@ order of the records.
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,16 +87,14 @@ def count_all(
 ) -> None:
     """Count predictions and pairs: first labels, and corrections instead of what they correct."""
     pairs, texts = came.pairs, segment_texts(came.pairs.segments)
-    answers = [*zip(made.positions, [0] * len(made.positions), made.answers, strict=True)]
-    told = [
-        one
-        for i, at in enumerate(came.joined_at)
-        for one in ((at, 1, pairs.predictions[i]), (at, 2, pairs.labels[i]))
-    ]
-    columns.name([*answers, *told])
-    columns.name_segments(
-        [*zip(made.positions, made.segments, strict=True), *zip(came.joined_at, texts, strict=True)]
-    )
+    if columns.has_new(made.answers) or columns.has_new(pairs.predictions) or columns.has_new(pairs.labels):
+        coming = [*zip(made.positions, repeat(0), made.answers, strict=False)]
+        coming += zip(came.joined_at, repeat(1), pairs.predictions, strict=False)
+        columns.name([*coming, *zip(came.joined_at, repeat(2), pairs.labels, strict=False)])
+    if not columns.knows_segments({*made.segments, *texts}):
+        columns.name_segments(
+            [*zip(made.positions, made.segments, strict=True), *zip(came.joined_at, texts, strict=True)]
+        )
     if len(made.positions):
         _count_made(periods, estimates, columns, made)
     if not len(pairs):

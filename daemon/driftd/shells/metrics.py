@@ -187,6 +187,13 @@ def performance_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     ]
     about = "The latest mature period, by the time of predictions, corrected for who is labelled early."
     yield gauge("model_performance", about, ["model", "figure"], figures)
+    estimated = [
+        ((one.name, figure), value[0])
+        for one in models
+        for figure, value in (one.periods[-1].estimated if one.periods else {}).items()
+    ]
+    about = "What is to be expected of the latest period, without its labels."
+    yield gauge("model_performance_estimated", about, ["model", "figure"], estimated)
     begins = [((name,), period.start_ms / 1000) for name, period in judged.items()]
     yield gauge("model_performance_period_seconds", "When that period began, since 1970.", ["model"], begins)
     waiting = [((one.name,), sum(period.immature is not None for period in one.periods)) for one in models]

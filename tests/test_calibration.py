@@ -44,7 +44,7 @@ def settings_of(*detectors: dict[str, Any], per_events: int = BUDGET_EVENTS) -> 
 
 
 def watched(profile: Profile, settings: ModelSettings, states: Any = None) -> Watchers:
-    return watchers_for(profile, settings, PANE_EVENTS, states)
+    return watchers_for(profile, settings, PANE_EVENTS, 0.5, states)
 
 
 def test_a_rate_is_continued_to_the_safe_side() -> None:
@@ -159,8 +159,8 @@ def test_what_is_over_the_budget_is_told_to_people_and_to_prometheus() -> None:
 def test_detectors_under_the_budget_share_it() -> None:
     profile = profile_of(independent(50, 2_000))
     one, two = {"name": "evidence"}, {"name": "adwin", "calibrate": True}
-    alone = chance(profile, settings_of(one, {"name": "adwin"}), PANE_EVENTS)
-    both = chance(profile, settings_of(one, two), PANE_EVENTS)
+    alone = chance(profile, settings_of(one, {"name": "adwin"}), PANE_EVENTS, 0.5)
+    both = chance(profile, settings_of(one, two), PANE_EVENTS, 0.5)
     assert alone.false_alarms == 1
     assert both.false_alarms == 0.5
     assert both.rate == alone.rate / 2 == 0.5 / (2 * BUDGET_EVENTS)

@@ -10,8 +10,9 @@ import pytest
 
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
-from driftd.engine.label_watch import BUDGET_LABELS_FIRST, LABELS_SHARE, MARKS_MAX, WATCHES
+from driftd.engine.label_watch import BUDGET_LABELS_FIRST, MARKS_MAX, WATCHES
 from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.engine.shares import LABELS_SHARE
 from labelled import CHANGE, CLASSES, CONFIG, STEP_MS, Labelled, Labeller, records, stopping, usual
 from streams import FIRST_MS, pieces
 

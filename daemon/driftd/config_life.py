@@ -68,9 +68,9 @@ class Silence(Table):
     budget_share: float = number(
         0.1,
         0.0,
-        1.0,
+        0.3,
         "",
-        "The part of the budget that false silences, and false changes of throughput, may take besides.",
+        "The part of the budget that false silences, and false changes of throughput, may take.",
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from driftd.config import Budget
 from driftd.detectors.base import Claim, Effect, Finding
+from driftd.engine.shares import DIVERGENCE_SHARE
 from driftd.labelling.finding import percent
 from driftd.labelling.stakes import ERRORS, OVER, Stakes
 from driftd.performance.expected import Divergence
@@ -25,8 +26,6 @@ from driftd.reference.arrays import array_to_json, floats_from_json
 from driftd.reference.cycle import DAY_MS
 from driftd.reference.panes import Place
 
-DIVERGENCE_SHARE: Final = 0.02
-"""What this gets of the model's budget, beside what its detectors and the label watches get."""
 SIZES: Final = np.array([0.5, 1.0, 2.0, 3.0])
 """In errors of a period: for what sizes of a divergence the bets are made."""
 CAP: Final = 5.0

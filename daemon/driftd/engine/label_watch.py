@@ -5,7 +5,7 @@ labels costs nothing. What holds at a look is an `Evaluation` at the record that
 the records are cut into batches. Changed names of classes are looked for in first labels; annotators and conventions in
 all of them, but a correction by the same hand is no second opinion about the model.
 
-The budget: LABELS_SHARE of the model's, beside its detectors, evenly among the four watches. They count it in labels:
+The budget: LABELS_SHARE of the model's, evenly among the four watches. They count it in labels:
 `per_days` are turned into labels by their rate so far, learned after RATE_LABELS labels and again each time there are
 twice as many; a label counts as one of `per_events`.
 """
@@ -24,6 +24,7 @@ from driftd.engine.label_stops import LabelStops
 from driftd.engine.learning import Task
 from driftd.engine.pairs import PairKind, Pairs
 from driftd.engine.pulse import Pulse
+from driftd.engine.shares import LABELS_SHARE
 from driftd.engine.stream import Evaluation, StreamName
 from driftd.labelling.annotators import AnnotatorWatch
 from driftd.labelling.conventions import ConventionWatch
@@ -35,7 +36,6 @@ from driftd.reference.cycle import DAY_MS
 from driftd.reference.panes import Place
 
 LOOK_EVENTS: Final = 128
-LABELS_SHARE: Final = 0.1
 """What the label watches get of the model's budget, beside what its detectors share."""
 WATCHES: Final = 4
 RATE_LABELS: Final = 1_024

@@ -21,6 +21,7 @@ from driftd.detectors.base import Effect, Finding
 from driftd.engine.burn import Burn, Burning, objectives_of
 from driftd.engine.pulse_words import burning_words, jump_words, silence_words, throughput_words
 from driftd.engine.rhythm import Rhythm
+from driftd.engine.shares import silence_share
 from driftd.engine.skew import Skew
 from driftd.engine.stream import Evaluation, StreamName
 from driftd.engine.throughput import Throughput
@@ -132,7 +133,7 @@ class Pulse:
 
     def _false_alarms(self) -> float:
         """The share of the budget of each feed, and of each side of the throughput."""
-        share = self.settings.budget.false_alarms * self.settings.silence.budget_share
+        share = self.settings.budget.false_alarms * silence_share(self.settings)
         return share / (len(self.rhythms) + 2)
 
     def _pass_time(self, begin_ms: int, place: Place, came: Mapping[str, int]) -> None:

@@ -16,6 +16,7 @@ from driftd.detectors.base import Finding
 from driftd.detectors.calibration import CALIBRATE
 from driftd.engine.binning import UNSEEN_NAMES_MAX, binned
 from driftd.engine.losses import ELEVATED_FROM, has_improved, is_moving, is_trouble, losses_above, troubles_of
+from driftd.engine.shares import INPUTS_SHARE, outcomes_share
 from driftd.engine.watchers import Watchers, watchers_for
 from driftd.engine.window import Window, onset_before, pane_events_for
 from driftd.reference.build import Builder
@@ -128,7 +129,8 @@ class Stream:
         calibrates = any(wanted.options.get(CALIBRATE) for wanted in self.settings.detectors)
         self.renewing = False
         self.profile = profile if calibrates else profile.without_history()
-        self.watchers = watchers_for(self.profile, self.settings, self.counter.pane_events, states)
+        share = INPUTS_SHARE if self.name is StreamName.INPUTS else outcomes_share(self.settings)
+        self.watchers = watchers_for(self.profile, self.settings, self.counter.pane_events, share, states)
 
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
         """Take n events; what the detectors say of them, in order of the events.

@@ -20,10 +20,6 @@ LOOKS_WITHOUT_TIME = 1e6
 """Panes per budget assumed where the reference has no duration to learn the rate of events from."""
 
 
-STREAMS = 2
-"""Inputs and outcomes of a model."""
-
-
 class Watchers:
     """All detectors of one stream. Keys name a detector, its place in the settings, and its signal."""
 
@@ -71,9 +67,15 @@ class Watchers:
 
 
 def watchers_for(
-    profile: Profile, settings: ModelSettings, pane_events: int, states: Mapping[str, Any] | None = None
+    profile: Profile,
+    settings: ModelSettings,
+    pane_events: int,
+    share: float,
+    states: Mapping[str, Any] | None = None,
 ) -> Watchers:
     """The detectors of `settings` that suit the signals of `profile`, going on from `states` where given.
+
+    They have `share` of the model's budget.
 
     A detector whose options (or whose library) have changed since begins anew, and is counted.
     """
@@ -81,29 +83,29 @@ def watchers_for(
     values: dict[str, ValueWatch] = {}
     stored = states or {}
     begun_anew = 0
-    share = chance(profile, settings, pane_events)
+    allowed = chance(profile, settings, pane_events, share)
     for place, wanted in enumerate(settings.detectors):
         spec = DETECTORS[wanted.name]
         signals = _matching(profile, wanted)
         if spec.family is Family.PANES and spec.build_panes is not None and signals:
             key = f"{place}:{wanted.name}"
-            panes[key] = spec.build_panes(profile, signals, wanted.options, share, stored.get(key))
+            panes[key] = spec.build_panes(profile, signals, wanted.options, allowed, stored.get(key))
         elif spec.family is Family.VALUES:
             rows = {int(s): row for row, s in enumerate(profile.number_rows)}
             is_boolean = [signal.type is SignalType.BOOLEAN for signal in profile.schema.signals]
             suited = [s for s in signals if s in rows and (is_boolean[s] or not spec.binary)]
             for s in suited:
                 key = f"{place}:{wanted.name}:{profile.schema.signals[s].name}"
-                rate_max = share.rate / len(suited)
+                rate_max = allowed.rate / len(suited)
                 values[key], stale = watch_for(wanted, profile, s, rows[s], rate_max, stored.get(key, {}))
                 begun_anew += stale
     return Watchers(panes, values, begun_anew)
 
 
-def chance(profile: Profile, settings: ModelSettings, pane_events: int) -> Chance:
+def chance(profile: Profile, settings: ModelSettings, pane_events: int, share: float) -> Chance:
     """The budget of one detector of a stream, by the rate at which the reference's events came.
 
-    A model's two streams share its budget, so each has half of it; and so do, evenly, the detectors that keep it.
+    The detectors that keep the budget have even parts of the stream's `share`.
     """
     budget = settings.budget
     duration_ms = profile.last_ms - profile.first_ms
@@ -122,7 +124,7 @@ def chance(profile: Profile, settings: ModelSettings, pane_events: int) -> Chanc
     return Chance(
         looks,
         budget.false_alarms / max(sharing, 1),
-        span * STREAMS,
+        span / share,
         by_time,
         pane_events,
         pane_ms,

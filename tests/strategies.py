@@ -62,6 +62,7 @@ labels: st.SearchStrategy[Document] = st.fixed_dictionaries(
 """Label events that the contract accepts."""
 
 EDGES: tuple[Any, ...] = (
+    "\ud800", "\udc00x",
     None, True, False, 0, 1, -1, 1.0, 1.5, -0.0, 10**30, 10**400, TIME_MAX_MS, TIME_MAX_MS - 1,
     "", "x", "1", "1.5", "NaN", "true", "null", "a b", "a\n", "\na", "\u00e9", "\u2603" * 200, "x" * 100, "x" * 101,
     "x" * 200, "x" * 201, [], [1], {}, {"a": 1}, {"a": "1"}, {"a": None}, {"a": True}, {"a": [1]}, {"a": 10**400},

@@ -54,10 +54,17 @@ def no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
+def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; half of a surrogate pair is no text that could be written as UTF-8, though Python reads it."""
+    json.dumps(pairs, ensure_ascii=False).encode()
+    return dict(pairs)
+
+
 def by_contract(value: bytes, model: type[Prediction] | type[Label]) -> Prediction | Label | None:
     """The event of `value` by Python's own JSON and the contract's model alone; None where it is refused."""
     try:
-        return model.model_validate(json.loads(value.decode(), parse_constant=no_constant))
+        document = json.loads(value.decode(), parse_constant=no_constant, object_pairs_hook=whole)
+        return model.model_validate(document)
     except (ValueError, ValidationError):
         return None
 

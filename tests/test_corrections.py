@@ -219,3 +219,25 @@ def test_what_cannot_be_counted_is_counted_by_its_reason() -> None:
     told = model_performance(engine.monitors["m"])
     assert set(told.refused) == {"scores_sum", "scores_outside"}
     assert min(told.refused.values()) > 20
+
+
+def test_labels_that_are_corrected_twice_in_long_runs_are_those_of_plain_arithmetic() -> None:
+    rng = random.Random(9)
+    by_topic: dict[str, list[Event]] = {"predictions": [], "labels": []}
+    for one in recording(9):
+        by_topic[one.topic].append(json.loads(one.value or b"{}"))
+    stream = [record("predictions", i, e["at_ms"], e) for i, e in enumerate(by_topic["predictions"])]
+    begin = record("labels", 0, START_MS + 1, by_topic["labels"][0])
+    after_ms, told = START_MS + PERIODS * PERIOD_MS, [begin]
+    for turn in range(3):
+        for i, event in enumerate(by_topic["predictions"][:-1]):
+            weight = rng.choice([0.25, 1.0, 3.0])
+            said = {"prediction_id": event["prediction_id"], "label": NAMES[(turn + i) % 3], "weight": weight}
+            told.append(record("labels", len(told), after_ms + turn, said | {"annotator": "x"}))
+    stream = [*stream[:600], begin, *stream[600:], *told[1:]]
+    periods = performance(stream)
+    pairs = in_force(stream, periods[0].start_ms)
+    for period in periods:
+        own = [pair for pair in pairs if period.start_ms <= pair[0]["at_ms"] < period.end_ms]
+        for name, value in oracle(own).items():
+            assert period.as_labelled[name] == pytest.approx(value, rel=1e-12, abs=1e-12), name

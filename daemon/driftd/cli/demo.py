@@ -18,6 +18,8 @@ from driftd.engine.outputs import OutputEvent, OutputTopic
 HOUR_MS = 3_600_000
 LOSSES = ("concept_drift", "performance")
 
+CONFIG = Config.model_validate({"defaults": {"labels": {"period_ms": 7 * 24 * HOUR_MS}}})
+"""The defaults, but for the periods: 48 labels a day are too few to tell a day by."""
 LEFT_OUT = (EventType.ALERT_UPDATED, EventType.RETRAINING_CANCELLED)
 
 INTRODUCTION = """
@@ -44,7 +46,7 @@ def demo(*, out: Path = Path("driftd-demo"), format: Format = "text") -> None:
     with ExitStack() as stack:
         recording = stack.enter_context(as_file(shipped / "elec2.jsonl.gz"))
         listener = Remembering(format, open_outputs(out, stack))
-        replay_files(Engine(Config()), [recording], listener)
+        replay_files(Engine(CONFIG), [recording], listener)
     if format == "text":
         say(
             f"({listener.left_out} updates of these, and requests that expired unanswered, are left out here)"

@@ -31,7 +31,7 @@ from driftd.performance.codes import MISSING
 from driftd.performance.estimate import Estimates
 from driftd.performance.expected import divergence
 from driftd.performance.layout import Kind
-from driftd.performance.maturity import Maturity
+from driftd.performance.maturity import LABELS_MIN, Maturity
 from driftd.performance.pairs import CLASSES_MAX, Counts
 from driftd.performance.periods import Periods, PeriodSettings
 from driftd.reference.panes import Place
@@ -236,7 +236,11 @@ class PerformanceWatch:
     def _settle(self, periods: Periods, estimates: Estimates, now_ms: int) -> bool:
         """Let periods whose labels are complete teach, or be compared; whether any was compared."""
         self.settled &= periods.held.rows.keys()
-        waiting = [number for number in periods.held.numbers if number not in self.settled]
+        # what has too few labels for a verdict is not even looked at, however long it stays
+        pairs = periods.whole.field("pairs")
+        labels = pairs.reshape(len(pairs), -1).sum(axis=1)
+        rows = periods.held.rows
+        waiting = [n for n in periods.held.numbers if n not in self.settled and labels[rows[n]] >= LABELS_MIN]
         maturity = Maturity(periods, now_ms) if waiting else None
         reference, compared = self.settings.labels.reference_events, False
         for number in waiting:

@@ -17,7 +17,7 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker lint format bench detection kills soak schemas recordings lock dist clean
+.PHONY: help run install test tools broker lint format bench detection kills soak schemas recordings pictures lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -63,6 +63,9 @@ schemas: install ## write schemas/ anew from the contract
 
 recordings: tools ## write tests/recordings/ anew, and what driftd says of them; read the diff
 	PYTHONPATH=tests $(BIN)/python -m recordings.make
+
+pictures: tools ## draw the pictures of docs/labels.md anew, out of tests/recordings/
+	$(BIN)/python -m benchmarks.label_pictures
 
 dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build

@@ -17,11 +17,11 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker lint format bench detection kills soak schemas lock dist clean
+.PHONY: help run install test tools broker lint format bench detection kills soak schemas recordings pictures lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-9s %s\n' "$$name" "$$what"; done
+		printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 run: install ## install driftd into .venv and show what it does, on a recorded stream, without a broker
 	@$(BIN)/driftd demo
@@ -60,6 +60,12 @@ soak: tools ## memory over ten million events
 
 schemas: install ## write schemas/ anew from the contract
 	$(BIN)/driftd schema write schemas
+
+recordings: tools ## write tests/recordings/ anew, and what driftd says of them; read the diff
+	PYTHONPATH=tests $(BIN)/python -m recordings.make
+
+pictures: tools ## draw the pictures of docs/labels.md anew, out of tests/recordings/
+	$(BIN)/python -m benchmarks.label_pictures
 
 dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build

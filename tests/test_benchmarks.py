@@ -11,6 +11,7 @@ from river.drift import kswin
 from benchmarks import (
     detector_speed,
     join_speed,
+    label_pictures,
     labelling,
     memory,
     performance_speed,
@@ -121,6 +122,27 @@ def test_changes_of_labels_are_found_and_nothing_else_is() -> None:
     assert len(changes) == len(labelling.CHANGES)
     assert sum(row["found"] == "1/1" for row in changes) >= len(changes) - 2
     assert [row["false"] for row in rows if "false" in row] == [0] * (len(rows) - len(changes))
+
+
+def test_the_pictures_of_labels_are_small_and_the_same_each_time(tmp_path: Path) -> None:
+    drawn = [path.read_bytes() for path in label_pictures.main(["--out", str(tmp_path)])]
+    assert [path.read_bytes() for path in label_pictures.main(["--out", str(tmp_path)])] == drawn
+    assert all(len(picture) <= 60_000 for picture in drawn)
+
+
+def test_the_picture_of_early_labels_shows_that_the_corrected_figure_is_right_when_the_labels_so_far_are_not() -> (
+    None
+):
+    for name, alerts in (("early_labels", []), ("early_labels_and_a_drop", ["concept_drift"])):
+        periods, said = label_pictures.lived(label_pictures.records_of(name), "cards")
+        assert [alert.kind for alert in said] == alerts
+        known = [(one.as_labelled, one.corrected, one.truth) for one in periods]
+        judged = [(so_far, interval, truth) for so_far, interval, truth in known if interval and truth]
+        assert len(judged) >= 5
+        for so_far, (_, low, high), truth in judged:
+            assert low <= truth <= high
+            assert so_far is not None
+            assert so_far < truth - 0.03
 
 
 def test_a_value_is_timed_part_by_part_and_a_model_of_fifty_signals_is_small() -> None:

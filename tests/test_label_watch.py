@@ -89,6 +89,15 @@ def test_two_classes_that_go_by_each_others_names_are_named_with_the_time() -> N
     assert summary.endswith("Go back to labels: look at how the labels are made.")
 
 
+def test_nothing_is_trained_on_labels_that_are_wrong() -> None:
+    events = Engine(CONFIG).apply(records(6000, swapped)).events
+    of_labels = next(i for i, event in enumerate(events) if b'"label_quality"' in event.value)
+    kinds = [event.event_type.split(".")[-2] for event in events if event.topic is OutputTopic.RETRAINING]
+    late = [event for event in events[of_labels:] if event.topic is OutputTopic.RETRAINING]
+    assert [event.event_type.split(".")[-2] for event in late] == ["cancelled"] * len(late)
+    assert kinds.count("requested") == kinds.count("cancelled")
+
+
 def test_one_annotator_who_drifts_is_named_and_the_others_are_not() -> None:
     alert = first(8000, drifting)
     assert [c["claim"]["parties"] for c in alert["contributors"]] == [["ben"]]

@@ -64,10 +64,11 @@ def objectives_of(settings: Operations) -> tuple[Objective, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Burning:
-    """An objective burns: `share` of the events of the long window were bad, `rate` times what is allowed."""
+    """An objective burns: `share` of the events of the last `span_ms` were bad, `rate` times what is allowed."""
 
     objective: Objective
     windows: Windows
+    span_ms: int
     share: float
     rate: float
     strength: float
@@ -107,7 +108,9 @@ class Burn:
             limit = min(windows.burn_rate * allowed, (1 + allowed) / 2)
             if long[1] >= BAD_MIN and long[0] >= limit and short[0] >= limit:
                 strength = min(long[0], short[0]) / limit
-                return Burning(self.objective, windows, long[0], long[0] / allowed, strength)
+                # since there is something to look at, where that is not as long as the window
+                span_ms = min(windows.long_ms, now_ms - self.blocks[0][0])
+                return Burning(self.objective, windows, span_ms, long[0], long[0] / allowed, strength)
         return None
 
     def _share(self, since_ms: int) -> tuple[float, int]:

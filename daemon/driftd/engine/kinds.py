@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from driftd.detectors.base import Effect, Finding
+from driftd.labelling.finding import What
 
 
 class Kind(StrEnum):
@@ -72,6 +73,11 @@ OPERATIONS_EFFECTS: Final = frozenset({Effect.RATE, Effect.BURNS, Effect.BURNS_F
 OPERATIONS_SIGNALS: Final = frozenset({"latency_ms", "failed"})
 LOSS_SIGNALS: Final = frozenset({"error", "loss"})
 LABEL_SIGNAL: Final = "label"
+WRONG_LABELS: Final = frozenset(
+    f"labels.{what.value}"
+    for what in (What.CLASSES_SWAPPED, What.CLASS_RENAMED, What.CLASSES_MERGED, What.ANNOTATOR_DRIFTS)
+)
+"""What is found of labels that makes right predictions look wrong."""
 
 
 def kind_of(finding: Finding, inputs_moved: bool) -> Kind:

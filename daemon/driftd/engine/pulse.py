@@ -196,7 +196,7 @@ class Pulse:
 def burning_finding(one: Burning, place: Place) -> Finding:
     """The finding that an objective burns."""
     effect = Effect.BURNS_FAST if one.windows.urgent else Effect.BURNS
-    onset = Place(place.at_ms - one.windows.long_ms, place.topic, place.partition, place.offset)
+    onset = Place(place.at_ms - one.span_ms, place.topic, place.partition, place.offset)
     return _finding(one.objective.name, effect, one.strength, one.share, onset, burning_words(one))
 
 

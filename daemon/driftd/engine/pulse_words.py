@@ -6,15 +6,15 @@ from driftd.engine.skew import Jump
 from driftd.reference.cycle import DAY_MS, HOUR_MS
 
 MINUTE_MS = 60_000
-WHAT = {"predictions": "none came", "labels": "none came", "labels_joined": "labels match no prediction"}
+SECOND_MS = 1_000
+WHAT = {"labels_joined": "labels match no prediction"}
 
 
 def silence_words(feed: str, rhythm: Rhythm, now_ms: int) -> str:
     """That a feed is silent, for how long, and what was to be expected meanwhile."""
     quiet_ms = 0 if rhythm.since is None else now_ms - rhythm.since.at_ms
-    return (
-        f"{WHAT.get(feed, 'none came')} for {span(quiet_ms)}, where {rhythm.missed:,.3g} were to be expected"
-    )
+    what = WHAT.get(feed, "none came")
+    return f"stopped: {what} for {span(quiet_ms)}, where {rhythm.missed:,.3g} were to be expected"
 
 
 def jump_words(jump: Jump) -> str:
@@ -38,7 +38,7 @@ def burning_words(one: Burning) -> str:
         else f"take longer than {objective.latency_ms_max:,.12g} ms"
     )
     return (
-        f"{one.share:.3%} of the predictions of the last {span(one.windows.long_ms)} {bad}, {objective.allowed:.3%} "
+        f"{one.share:.3%} of the predictions of the last {span(one.span_ms)} {bad}, {objective.allowed:.3%} "
         f"are allowed: the error budget burns {one.rate:,.3g} times too fast"
     )
 
@@ -46,10 +46,10 @@ def burning_words(one: Burning) -> str:
 def span(length_ms: int) -> str:
     """A length of time in two digits and a unit.
 
-    >>> span(90_000), span(5_400_000), span(1_500)
-    ('1.5 minutes', '1.5 hours', '1.5 seconds')
+    >>> span(90_000), span(5_400_000), span(1_000)
+    ('1.5 minutes', '1.5 hours', '1 second')
     """
-    for unit_ms, unit in ((DAY_MS, "days"), (HOUR_MS, "hours"), (MINUTE_MS, "minutes")):
-        if length_ms >= unit_ms:
-            return f"{length_ms / unit_ms:.3g} {unit}"
-    return f"{length_ms / 1000:.3g} seconds"
+    units = ((DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute"), (SECOND_MS, "second"))
+    unit_ms, unit = next((one for one in units if length_ms >= one[0]), units[-1])
+    number = f"{length_ms / unit_ms:.3g}"
+    return f"{number} {unit}" if number == "1" else f"{number} {unit}s"

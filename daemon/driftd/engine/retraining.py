@@ -12,7 +12,7 @@ from typing import Final
 from driftd.config import Retraining as RetrainingSettings
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Incident
-from driftd.engine.kinds import STAGES, Kind, Severity, Stage
+from driftd.engine.kinds import STAGES, WRONG_LABELS, Kind, Severity, Stage
 from driftd.reference.panes import Place
 
 ASKED_MAX: Final = 100
@@ -88,6 +88,11 @@ class Request:
         return True
 
 
+def are_labels_wrong(incidents: Sequence[Incident]) -> bool:
+    """Whether one of the open `incidents` says so: a model that is trained on such labels gets worse."""
+    return any(finding.signal in WRONG_LABELS for one in incidents for finding in one.findings.values())
+
+
 class Retraining:
     """The requests of one model."""
 
@@ -101,12 +106,13 @@ class Retraining:
 
     def wanted(self, incidents: Sequence[Incident]) -> list[Incident]:
         """Which of the open `incidents` ask for a new version, the most urgent first."""
+        doubted = are_labels_wrong(incidents)
         asking = [
             incident
             for incident in incidents
             if incident.incident_id not in self.asked
             and (
-                incident.kind in LOSSES
+                (incident.kind in LOSSES and not doubted)
                 or (
                     incident.kind is Kind.DATA_DRIFT
                     and incident.severity is not Severity.INFO
@@ -125,6 +131,10 @@ class Retraining:
                 return self._ended(request, "no new version was deployed before the deadline")
             if not open_ids & set(request.incident_ids) and request.move(Step.INCIDENTS_OVER):
                 return self._ended(request, "the signals came back by themselves")
+            if request.kind in LOSSES and are_labels_wrong(incidents) and request.move(Step.INCIDENTS_OVER):
+                for incident_id in request.incident_ids:  # which may ask again when the labels are right
+                    self.asked.pop(incident_id, None)
+                return self._ended(request, "the labels are wrong, so the errors may be none of the model's")
             return None
         asking = self.wanted(incidents)
         if not self.settings.enabled or not asking or not self._cooled_down(now_ms):

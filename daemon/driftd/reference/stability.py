@@ -76,6 +76,9 @@ def _jumps(profile: Profile, deviations: NDArray[np.float64]) -> list[Jump]:
     jumped = (errors >= JUMP_MIN) & (whole >= EXPLAINED_MIN * inside)
     found: list[Jump] = []
     for s in np.flatnonzero(jumped.any(axis=1)).tolist():
+        levels = profile.levels[s]
+        if levels is not None and levels.unbounded:
+            continue  # the first levels have bins of their own and those after them have not: no change of the stream
         direction = int(np.where(jumped[s], errors[s], 0).argmax())
         at_ms = int(profile.history.at_ms[split[s, direction] + 1])
         found.append(Jump(profile.schema.signals[s].name, at_ms, float(errors[s, direction])))

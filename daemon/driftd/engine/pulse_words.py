@@ -1,20 +1,36 @@
 """What ticks find, in words. Rule: a sentence says what was to be expected, so that a person can judge it."""
 
+from typing import Final
+
 from driftd.engine.burn import Burning
 from driftd.engine.rhythm import Rhythm
 from driftd.engine.skew import Jump
 from driftd.reference.cycle import DAY_MS, HOUR_MS
 
 MINUTE_MS = 60_000
-WHAT = {"predictions": "none came", "labels": "none came", "labels_joined": "labels match no prediction"}
+PREDICTIONS: Final = "predictions"
+LABELS: Final = "labels"
+MATCHES: Final = "labels_joined"
+"""The feeds; each is named like the counter of the model that counts it."""
+WHAT: Final = {PREDICTIONS: "no predictions", LABELS: "no labels", MATCHES: "labels match no prediction"}
 
 
-def silence_words(feed: str, rhythm: Rhythm, now_ms: int) -> str:
-    """That a feed is silent, for how long, and what was to be expected meanwhile."""
+def feed_of(name: str) -> str:
+    """The feed that `name` is, or is a partition of.
+
+    >>> feed_of("labels"), feed_of("labels eu.labels:3")
+    ('labels', 'labels')
+    """
+    return name.partition(" ")[0]
+
+
+def silence_words(name: str, rhythm: Rhythm, now_ms: int) -> str:
+    """That a feed, or a partition of it, is silent, for how long, and what was to be expected meanwhile."""
+    feed, _, partition = name.partition(" ")
     quiet_ms = 0 if rhythm.since is None else now_ms - rhythm.since.at_ms
-    return (
-        f"{WHAT.get(feed, 'none came')} for {span(quiet_ms)}, where {rhythm.missed:,.3g} were to be expected"
-    )
+    source = f" from {partition}" if partition else ""
+    expected = f"{rhythm.missed:,.3g} were to be expected"
+    return f"{WHAT[feed]}{source} for {span(quiet_ms)}, where {expected}"
 
 
 def jump_words(jump: Jump) -> str:

@@ -123,7 +123,7 @@ def test_a_model_that_stops_is_silent_until_it_comes_again() -> None:
     assert (opened["type"], opened["kind"], opened["stage"]) == (
         "dev.driftd.alert.opened.v1", "silence", "deployment",
     )  # fmt: skip
-    assert "There is nothing to judge by" in opened["summary"]
+    assert "Something to judge by is missing" in opened["summary"]
     assert "no predictions for" in opened["summary"]
     assert FIRST_MS + 299_000 <= opened["onset"]["at_ms"] <= FIRST_MS + 310_000
     assert opened["detected"]["at_ms"] <= FIRST_MS + 420_000

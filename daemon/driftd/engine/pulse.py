@@ -1,10 +1,10 @@
 """A model's pulse: what came between two ticks. Rule: looked at by ticks only, so what is found replays with them.
 
 The feeds are predictions, labels, and labels that found their prediction; where predictions, or labels, come from
-several partitions, each of these too. Silence of a feed, a clock that jumps, throughput, and objectives that burn are
-told as one evaluation per tick, at the tick. A gap in the offsets of a partition is no finding: transaction markers,
-aborted transactions and compaction leave gaps in every healthy topic. It is counted; records that are really gone
-end the shard with an alert of its own (see `driftd.shard`).
+several partitions, each of these too. Silence of a feed, a clock that jumps, events that producers sent and that never
+came, throughput, and objectives that burn are told as one evaluation per tick, at the tick. A gap in the offsets of a
+partition is no finding: transaction markers, aborted transactions and compaction leave gaps in every healthy topic. It
+is counted; records that are really gone end the shard with an alert of its own (see `driftd.shard`).
 """
 
 from collections import Counter
@@ -19,6 +19,7 @@ from driftd.contract.record import Record
 from driftd.decode.schema import Schema, SignalType
 from driftd.detectors.base import Effect, Finding
 from driftd.engine.burn import Burn, Burning, objectives_of
+from driftd.engine.producers import Producers
 from driftd.engine.pulse_words import (
     LABELS,
     MATCHES,
@@ -62,6 +63,7 @@ class Pulse:
         self.silent: dict[str, float] = {}
         self.skew = Skew()
         self.throughput = Throughput()
+        self.producers = Producers()
 
     def see(self, schema: Schema, values: Columns, at_ms: NDArray[np.int64], came: Sequence[Record]) -> None:
         """Take n predictions that are watched; `at_ms` (n,) are their times, `came` their records."""
@@ -89,6 +91,11 @@ class Pulse:
             if name in self.sources or name in self.rhythms or len(self._parts(feed)) < SOURCES_MAX:
                 self.sources[name] = self.sources.get(name, 0) + number
 
+    def number(self, source: str, number: int | None) -> None:
+        """Take the number of an event in what its `source` sent; None where it has none that could be used."""
+        if self.settings.silence.enabled:
+            self.producers.take(source, number)
+
     def _parts(self, feed: str) -> set[str]:
         """The partitions of `feed` that are watched."""
         return {name for name in (*self.rhythms, *self.sources) if name != feed and feed_of(name) == feed}
@@ -99,6 +106,7 @@ class Pulse:
         if begin_ms is not None and now_ms <= begin_ms:
             return None
         came = self._came(counters)
+        missing = self.producers.tick(place)
         self.ticked_ms = now_ms
         for name in sorted(came.keys() - self.rhythms.keys()):
             self.rhythms[name] = Rhythm(self.cycle)
@@ -110,7 +118,7 @@ class Pulse:
         if self.settings.silence.enabled:
             found += self._throughput(begin_ms, place, came)
             self._pass_time(begin_ms, place, came)
-            found += self._silence(place)
+            found += self._silence(place) + missing
         return Evaluation(StreamName.TICKS, 0, place, tuple(found), True, (), {})
 
     def forget(self) -> None:
@@ -118,13 +126,15 @@ class Pulse:
         for name in self.silent:
             self.rhythms[name] = Rhythm(self.cycle)
         self.silent = {}
+        self.producers.forget()
         if self.skew.jump is not None:
             self.skew = Skew()
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the model cannot be judged: the silent feeds, and `clock` where it has jumped."""
-        return (*self._told_silent(), *((CLOCK,) if self.skew.jump is not None else ()))
+        """Why the model cannot be judged: the silent feeds, `clock` where it has jumped, producers that lost events."""
+        jumped = (CLOCK,) if self.skew.jump is not None else ()
+        return (*self._told_silent(), *jumped, *self.producers.reasons)
 
     def _came(self, counters: Mapping[str, int]) -> dict[str, int]:
         """What came since the last tick, by feed and partition."""

@@ -12,6 +12,7 @@ PREDICTIONS: Final = "predictions"
 LABELS: Final = "labels"
 MATCHES: Final = "labels_joined"
 """The feeds; each is named like the counter of the model that counts it."""
+PRODUCER: Final = "producer"
 WHAT: Final = {PREDICTIONS: "no predictions", LABELS: "no labels", MATCHES: "labels match no prediction"}
 
 
@@ -31,6 +32,28 @@ def silence_words(name: str, rhythm: Rhythm, now_ms: int) -> str:
     source = f" from {partition}" if partition else ""
     expected = f"{rhythm.missed:,.3g} were to be expected"
     return f"{WHAT[feed]}{source} for {span(quiet_ms)}, where {expected}"
+
+
+def producer_name(source: str) -> str:
+    """What the producer `source` is called beside the feeds."""
+    return f"{PRODUCER} {source}"
+
+
+def is_producer(name: str) -> bool:
+    """Whether `name` is that of a producer."""
+    return feed_of(name) == PRODUCER
+
+
+def missing_words(source: str, missing: int, lowest: int, highest: int) -> str:
+    """That events of a producer never came.
+
+    >>> missing_words("/checkout/3", 2, 41, 42)
+    '2 events of producer /checkout/3 never came: numbers 41 to 42'
+    """
+    events = "1 event" if missing == 1 else f"{missing:,} events"
+    numbers = f"number {lowest}" if lowest == highest else f"numbers {lowest} to {highest}"
+    among = "among " if lowest + missing <= highest else ""
+    return f"{events} of {producer_name(source)} never came: {among}{numbers}"
 
 
 def jump_words(jump: Jump) -> str:

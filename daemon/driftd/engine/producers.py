@@ -1,0 +1,281 @@
+"""What producers say to have sent, against what came. Rule: a gap is told when it is not filled by the tick after next.
+
+A producer that numbers its events (`source` and `sequence` of CloudEvents) shows which of them never came. Numbers may
+come in any order, between partitions, so a gap has until the second tick after it was seen. Told are gaps of producers
+only whose numbers are known to follow each other: times, numbers shared among models, or a sample are no sequence. What
+was told holds until the events come after all, or for an hour after the last loss; meanwhile nothing is learned.
+
+A producer that begins again far from where it was, at a small number above all, begins another run, and what comes is
+of the run whose next number is nearest. A run that does not go on while another one does is over.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import log10
+from typing import Final
+
+from driftd.detectors.base import Effect, Finding
+from driftd.engine.gaps import Gaps
+from driftd.engine.pulse_words import missing_words, producer_name
+from driftd.reference.cycle import DAY_MS, HOUR_MS
+from driftd.reference.panes import Place
+
+PRODUCERS_MAX: Final = 64
+"""So many sources are watched per model, the first ones seen; events of others are counted."""
+IDLE_MS_MAX: Final = DAY_MS
+"""A source of which nothing came for so long makes room for another one: pods have a new name each time."""
+GAPS_MAX: Final = 4_096
+"""So many gaps of one model may be open between ticks, 32 kB of state. With more, the lowest ones are not judged."""
+RUNS_MAX: Final = 4
+TOLD_GAPS_MAX: Final = 16
+"""So many gaps of a source, the highest ones, may still be filled after they were told."""
+AHEAD_MAX: Final = 10_000_000
+"""What is farther ahead is another run: no producer sends so many events between two ticks."""
+BEHIND_MAX: Final = 10_000
+"""What is farther behind, and was not missing, is another run; what is nearer comes again."""
+SMALL: Final = 1_000
+NEAR: Final = 64
+"""A number below SMALL that lies nearer to 0 than to the next one, and not so near to that, is another run too."""
+LEARNED_MIN: Final = 100
+BREAKS_MAX: Final = 0.02
+"""Numbers follow each other where so many came, and at most so large a share of them after a gap. A source that numbers
+the events of two models together has a gap before every other event of each, or before every fourth by chance."""
+LEARNED_MAX: Final = 10_000
+"""From there on what was learned counts half, so that a producer that numbers properly from now on is known soon."""
+HELD_MS: Final = HOUR_MS
+
+
+class What(StrEnum):
+    """What is counted of a producer, in events."""
+
+    MISSING = "missing"
+    """Never came, as far as is known."""
+    LATE = "late"
+    """Came after a higher number."""
+    REPEATED = "repeated"
+    """Came again."""
+    RESTARTS = "restarts"
+    """How often it began again (no events)."""
+    UNJUDGED = "unjudged"
+    """Did not come, of a source whose numbers do not follow each other, or too many gaps at once."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Numbers from `first` on, `next` is to come; those below `mark` had come, or were missing, at the last tick."""
+
+    first: int
+    next: int
+    mark: int
+    gaps: Gaps = field(default_factory=Gaps)
+
+
+@dataclass(slots=True)
+class Producer:
+    """One source of one model.
+
+    `came` since the last tick; `learned` numbers of which `breaks` came after a gap or began a run. `told` are those of
+    `missing` numbers, `lowest` to `highest`, that may still be filled, lost `since`, the last ones found at `found_ms`.
+    """
+
+    runs: list[Run]
+    counts: dict[str, int] = field(default_factory=dict)
+    came: int = 0
+    learned: int = 0
+    breaks: int = 0
+    seen_ms: int | None = None
+    told: Gaps = field(default_factory=Gaps)
+    missing: int = 0
+    lowest: int = 0
+    highest: int = 0
+    since: Place | None = None
+    found_ms: int = 0
+
+    def take(self, number: int) -> int:
+        """An event has come; by how many gaps there are more now."""
+        self.came += 1
+        run = self.runs[-1]
+        if number == run.next:
+            run.next += 1
+            return 0
+        for run in self.runs:
+            more = run.gaps.fill(number)
+            if more is not None:
+                self.count(What.LATE)
+                return more
+        run = min(self.runs, key=lambda one: abs(number - one.next))
+        if run.next <= number <= run.next + AHEAD_MAX:
+            gap = number > run.next
+            if gap:
+                run.gaps.add(run.next, number)
+            run.next = number + 1
+            return int(gap)
+        if number < run.next and self.told.fill(number) is not None:
+            self.count(What.LATE)
+            self.missing -= 1
+            if not self.missing:
+                self.hold_no_longer()
+        elif _is_another_run(number, run.next):
+            return self._begin(number)
+        else:
+            self.count(What.LATE if number < run.first else What.REPEATED)
+        return 0
+
+    def count(self, what: What, number: int = 1) -> None:
+        """Count events."""
+        if not number:
+            return
+        self.counts[what.value] = self.counts.get(what.value, 0) + number
+
+    def pass_time(self, place: Place, since: Place) -> int:
+        """The tick at `place`: how many events are lost that were missing at `since`, or came to be after it."""
+        lost = [gap for run in self.runs for gap in run.gaps.pop_below(run.mark)]
+        number = sum(end - begin for begin, end in lost)
+        follow = self.learned >= LEARNED_MIN and self.breaks <= BREAKS_MAX * self.learned
+        if lost and (self.missing or follow):
+            self._lose(lost, place, since)
+        else:
+            if self.missing and place.at_ms - self.found_ms >= HELD_MS:
+                self.hold_no_longer()
+            if number:
+                self.count(What.UNJUDGED, number)
+            number = 0
+            self._learn(len(lost))
+        if self.came or self.seen_ms is None:
+            self.seen_ms = place.at_ms
+        self.came = 0
+        self._end_runs()
+        return number
+
+    def _learn(self, breaks: int) -> None:
+        if self.missing:
+            return
+        self.learned, self.breaks = self.learned + self.came, self.breaks + breaks
+        while self.learned > LEARNED_MAX:
+            self.learned, self.breaks = self.learned // 2, self.breaks // 2
+
+    def is_idle(self, now_ms: int) -> bool:
+        """Whether it may be forgotten."""
+        return self.seen_ms is not None and not self.missing and now_ms - self.seen_ms > IDLE_MS_MAX
+
+    def hold_no_longer(self) -> None:
+        """What was told is over."""
+        self.told, self.missing, self.since = Gaps(), 0, None
+
+    def give_up(self) -> None:
+        """There are too many gaps: the lowest one of the run with most is not judged."""
+        run = max(self.runs, key=lambda one: len(one.gaps))
+        self.count(What.UNJUDGED, run.gaps.pop_first())
+
+    def _begin(self, number: int) -> int:
+        self.runs.append(Run(number, number + 1, number))
+        self.breaks += 1
+        if len(self.runs) <= RUNS_MAX:
+            return 0
+        gone = self.runs.pop(0)
+        self.count(What.RESTARTS)
+        self.count(What.UNJUDGED, sum(gone.gaps.ends) - sum(gone.gaps.begins))
+        return -len(gone.gaps)
+
+    def _lose(self, lost: list[tuple[int, int]], place: Place, since: Place) -> None:
+        if not self.missing:
+            self.since, self.lowest, self.highest = since, lost[0][0], 0
+        for begin, end in lost:
+            self.count(What.MISSING, end - begin)
+            self.missing += end - begin
+            self.lowest, self.highest = min(self.lowest, begin), max(self.highest, end - 1)
+            self.told.add(begin, end)
+        while len(self.told) > TOLD_GAPS_MAX:
+            self.told.pop_first()
+        self.found_ms = place.at_ms
+
+    def _end_runs(self) -> None:
+        grown = [run.next > run.mark for run in self.runs]
+        if any(grown) and not all(grown):
+            last = max(i for i, grows in enumerate(grown) if grows)
+            for i, run in enumerate(self.runs):
+                if grown[i] or run.gaps:
+                    continue
+                if i < last:
+                    self.count(What.RESTARTS)
+                else:  # an old event that came again, and nothing went on from there
+                    self.count(What.REPEATED, run.next - run.first)
+            self.runs = [run for i, run in enumerate(self.runs) if grown[i] or run.gaps]
+        for run in self.runs:
+            run.mark = run.next
+
+
+class Producers:
+    """The producers of one model. `places` are those of the last three ticks, `gaps` how many are open."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Producer] = {}
+        self.counters: dict[str, int] = {}
+        self.places: list[Place] = []
+        self.gaps = 0
+
+    def take(self, source: str, number: int | None) -> None:
+        """An event has come, of `source`; `number` is None where it has none that could be used."""
+        if number is None:
+            self._count("sequence_invalid", 1)
+            return
+        producer = self.known.get(source)
+        if producer is None:
+            if len(self.known) >= PRODUCERS_MAX:
+                self._count("sequence_sources_ignored", 1)
+                return
+            self.known[source] = Producer([Run(number, number + 1, number)], came=1)
+            return
+        self.gaps += producer.take(number)
+        while self.gaps > GAPS_MAX and any(run.gaps for run in producer.runs):
+            producer.give_up()
+            self.gaps -= 1
+
+    def tick(self, place: Place) -> list[Finding]:
+        """What is missing at the tick at `place`."""
+        self.places = [*self.places[-2:], place]
+        since = self.places[0]
+        for producer in self.known.values():
+            self._count("sequence_missing", producer.pass_time(place, since))
+        self.known = {name: one for name, one in self.known.items() if not one.is_idle(place.at_ms)}
+        self.gaps = sum(len(run.gaps) for one in self.known.values() for run in one.runs)
+        return [self._finding(name, one, place) for name, one in sorted(self._told())]
+
+    def forget(self) -> None:
+        """A person says that it is well as it is: what goes missing is learned anew."""
+        for _, producer in self._told():
+            producer.hold_no_longer()
+            producer.learned = producer.breaks = 0
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The producers of which events are missing."""
+        return tuple(producer_name(name) for name, _ in sorted(self._told()))
+
+    def counted(self) -> Iterable[tuple[str, str, int]]:
+        """What is counted: (source, what, number)."""
+        for name, producer in sorted(self.known.items()):
+            for what, number in sorted(producer.counts.items()):
+                yield name, what, number
+
+    def _told(self) -> list[tuple[str, Producer]]:
+        return [(name, one) for name, one in self.known.items() if one.missing]
+
+    def _count(self, name: str, number: int) -> None:
+        if number:
+            self.counters[name] = self.counters.get(name, 0) + number
+
+    def _finding(self, name: str, one: Producer, place: Place) -> Finding:
+        words = missing_words(name, one.missing, one.lowest, one.highest)
+        strength, share = 1.0 + log10(one.missing), one.missing / (one.highest - one.lowest + 1)
+        onset = one.since or place
+        return Finding(
+            producer_name(name), Effect.SILENCE, "ticks", strength, min(share, 1.0), onset, None, True, words
+        )
+
+
+def _is_another_run(number: int, next_number: int) -> bool:
+    """Whether a number that was not missing is so far from the next one that a producer has begun again."""
+    behind = next_number - number
+    return behind < 0 or behind > BEHIND_MAX or (number < SMALL and behind > max(number, NEAR))

@@ -58,15 +58,8 @@ def stamp_of_headers(headers: Iterable[tuple[str, bytes | None]]) -> Stamp | Non
     >>> stamp_of_headers([("ce_source", b"/checkout/3"), ("ce_sequence", b"00000042")])
     ('/checkout/3', 42)
     """
-    source: bytes | None = None
-    sequence: bytes | None = None
-    is_numbered = False
-    for name, value in headers:
-        if name == "ce_sequence":
-            sequence, is_numbered = value, True
-        elif name == "ce_source":
-            source = value
-    return _stamp(source, sequence) if is_numbered else None
+    named = dict(headers)
+    return _stamp(named.get("ce_source"), named["ce_sequence"]) if "ce_sequence" in named else None
 
 
 def stamp_of_envelope(envelope: Loose) -> Stamp | None:

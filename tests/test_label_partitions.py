@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from driftd.config_text import load_config
 from driftd.contract.record import Record, Source
+from driftd.detectors.base import Effect, Finding
 from driftd.engine.engine import Engine
+from driftd.engine.label_stops import LabelStops
 from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.engine.stream import Evaluation, StreamName
+from driftd.reference.panes import Place
 from driftd.ticks import tick_record
 from streams import FIRST_MS, SMALL, pieces, prediction
 
@@ -60,6 +64,19 @@ def test_a_partition_of_labels_that_stops_is_told_by_its_name() -> None:
 def test_labels_that_stop_everywhere_are_one_silence_and_not_one_of_each_partition(partitions: int) -> None:
     told = silences(list(Engine(CONFIG).apply(stream(partitions, lambda i, _: i >= STOP)).events))
     assert [[one["signal"] for one in alert["contributors"]] for alert in told] == [["labels"]]
+
+
+def test_a_stop_that_the_label_watch_tells_is_not_told_of_its_partitions_again() -> None:
+    place = Place(FIRST_MS, "driftd.journal", 0, FIRST_MS)
+    signals = ("labels", "labels_joined", "labels labels:1", "predictions predictions:1", "producer labels")
+    found = tuple(
+        Finding(signal, Effect.SILENCE, "ticks", 1.0, 1.0, place, None, True, "words") for signal in signals
+    )
+    ticked = Evaluation(StreamName.TICKS, 0, place, found, True, (), {})
+    left = LabelStops(is_told=True).but_told(ticked)
+    assert left is not None
+    assert [one.signal for one in left.findings] == ["predictions predictions:1", "producer labels"]
+    assert LabelStops().but_told(ticked) == ticked
 
 
 @given(st.lists(st.integers(0, 1_500), max_size=6))

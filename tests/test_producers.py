@@ -126,6 +126,7 @@ def test_a_gap_before_a_restart_is_still_told() -> None:
     (found,) = life.tick(range(50, 90))
     assert "10 events" in found.words
     assert "2100 to 2109" in found.words
+    assert life.counts() == {"missing": 10, "restarts": 1}
 
 
 def test_partitions_may_be_read_one_after_the_other() -> None:
@@ -146,9 +147,11 @@ def test_partitions_may_be_read_one_after_the_other() -> None:
         ([FIRST_MS + 1_000 * i for i in range(400)], {"unjudged"}),
         ([i for i in range(800) if random.Random(i).random() < 0.5], {"unjudged"}),
         ([random.Random(i).randrange(10**18) for i in range(400)], {"restarts"}),
+        ([20_000_000 * (i // 2) + 5_000 * (i % 2) for i in range(400)], {"restarts", "unjudged"}),
+        ([n for i in range(200) for n in range(20_000_000 * i, 20_000_000 * i + 10)], {"restarts"}),
         ([i for i in range(99) if i != 50], {"unjudged"}),
     ],
-    ids=["times", "shared with another model", "at random", "too few to know"],
+    ids=["times", "shared with another model", "at random", "nanoseconds", "blocks", "too few to know"],
 )
 def test_numbers_that_do_not_follow_each_other_are_no_sequence(numbers: list[int], counted: set[str]) -> None:
     life = Life(0)

@@ -205,6 +205,20 @@ def test_events_that_were_refused_are_not_missing() -> None:
     assert engine.status().models[0].producers == ()
 
 
+def test_what_was_refused_is_written_to_the_state_though_nothing_else_came() -> None:
+    engine = Engine(CONFIG)
+    engine.apply(stream(frozenset({250}), 255))
+    stored = dict(engine.changes())
+    refused = Record(
+        "predictions", 1, 0, FIRST_MS + 255_000, None, b"{", (("ce_source", b"/pay"), ("ce_sequence", b"250"))
+    )
+    before = engine.snapshot()
+    engine.apply([refused])
+    assert engine.snapshot().entries["model/m/pulse"] != before.entries["model/m/pulse"]
+    entries = {key: value for key, value in (stored | engine.changes()).items() if value is not None}
+    assert entries == dict(engine.snapshot().entries)
+
+
 def test_silence_that_is_switched_off_counts_nothing() -> None:
     engine = Engine(load_config(SMALL + "[defaults.silence]\nenabled = false\n", "x"))
     assert silences(list(engine.apply(stream(frozenset({250}))).events)) == []

@@ -191,17 +191,16 @@ class Producer:
         self.found_ms = place.at_ms
 
     def _end_runs(self) -> None:
+        # a run that did not go on has no gaps either: all of them were below its mark
         grown = [run.next > run.mark for run in self.runs]
-        if any(grown) and not all(grown):
+        if any(grown):
             last = max(i for i, grows in enumerate(grown) if grows)
             for i, run in enumerate(self.runs):
-                if grown[i] or run.gaps:
-                    continue
-                if i < last:
+                if not grown[i] and i < last:
                     self.count(What.RESTARTS)
-                else:  # an old event that came again, and nothing went on from there
+                elif not grown[i]:  # an old event that came again, and nothing went on from there
                     self.count(What.REPEATED, run.next - run.first)
-            self.runs = [run for i, run in enumerate(self.runs) if grown[i] or run.gaps]
+            self.runs = [run for run, grows in zip(self.runs, grown, strict=True) if grows]
         for run in self.runs:
             run.mark = run.next
 

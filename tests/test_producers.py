@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftd.detectors.base import Finding
-from driftd.engine.gaps import Gaps, gaps_from_json, gaps_to_json
 from driftd.engine.producers import (
     GAPS_MAX,
     HELD_MS,
@@ -33,6 +32,7 @@ class Life:
         self.now_ms = FIRST_MS
         if learned:
             self.tick(range(learned))
+            self.tick()  # now it is decided that none of them is missing
 
     def tick(self, numbers: Iterable[int | None] = (), source: str = "s") -> list[Finding]:
         """Take `numbers`, let time pass, and go on from the state; what was found."""
@@ -120,6 +120,17 @@ def test_a_producer_that_begins_again_is_restarted_and_lost_nothing(before: int,
     assert "1 event of producer s never came: number 3100" in found.words
 
 
+def test_a_part_of_what_came_long_ago_may_come_again_at_any_time() -> None:
+    life = Life(0)
+    life.tick(range(200_000))
+    for begin in range(0, 150_000, 30_000):
+        again = range(begin, begin + 30_000, 7)
+        assert life.tick([*again, *range(200_000 + begin, 230_000 + begin)]) == []
+    assert life.tick([350_000]) == []
+    assert life.tick([350_001]) == []
+    assert "missing" not in life.counts()
+
+
 def test_a_gap_before_a_restart_is_still_told() -> None:
     life = Life(2_000)
     assert life.tick([*range(2_000, 2_100), *range(2_110, 2_120), *range(50)]) == []
@@ -129,16 +140,22 @@ def test_a_gap_before_a_restart_is_still_told() -> None:
     assert life.counts() == {"missing": 10, "restarts": 1}
 
 
-def test_partitions_may_be_read_one_after_the_other() -> None:
-    numbers = list(range(500, 4_500))
+@pytest.mark.parametrize(("end", "counted"), [(4_500, {"late"}), (40_500, {"late", "unjudged"})])
+def test_partitions_may_be_read_one_after_the_other(end: int, counted: set[str]) -> None:
+    numbers = list(range(500, end))
     life = Life()
     shuffled = [
         number for part in range(4) for number in numbers if random.Random(number).randrange(4) == part
     ]
     assert life.tick(shuffled) == []
-    assert life.tick(range(4_500, 4_600)) == []
+    assert life.tick(range(end, end + 100)) == []
     assert life.tick() == []
-    assert set(life.counts()) == {"late"}
+    assert set(life.counts()) == counted
+    life.tick([end + 101])
+    assert len(life.tick([end + 102])) == 1
+    for begin in (0, 100, 200):
+        life.tick(range(begin, begin + 100))
+    assert life.counts()["restarts"] == 1
 
 
 @pytest.mark.parametrize(
@@ -159,6 +176,30 @@ def test_numbers_that_do_not_follow_each_other_are_no_sequence(numbers: list[int
         assert life.tick(numbers[begin : begin + 20]) == []
     assert life.tick() == []
     assert set(life.counts()) == counted
+
+
+def test_a_loss_that_goes_on_never_becomes_normal_by_itself() -> None:
+    life = Life()
+    life.tick(n for n in range(500, 800) if n % 3)
+    for begin in range(800, 12_000, 300):
+        assert len(life.tick(n for n in range(begin, begin + 300) if n % 3)) == 1
+    assert set(life.counts()) == {"missing"}
+
+
+def test_a_source_that_numbers_properly_from_now_on_is_known_soon() -> None:
+    life = Life(0)
+    life.tick(range(0, 4_000, 2))
+    for begin in range(4_000, 44_000, 4_000):
+        assert life.tick(range(begin, begin + 4_000)) == []
+    life.tick([44_001])
+    assert len(life.tick()) == 1
+
+
+def test_a_low_number_that_is_near_comes_again() -> None:
+    life = Life(0)
+    life.tick([*range(41), 3])
+    assert len(life.producers.known["s"].runs) == 1
+    assert life.counts() == {"repeated": 1}
 
 
 def test_a_jump_too_far_to_be_a_loss_is_none() -> None:
@@ -191,6 +232,7 @@ def test_sources_runs_and_gaps_are_bounded_and_what_is_beyond_is_counted() -> No
     life.tick([1], source="new0")
     assert list(life.producers.known) == ["new0"]
     life.tick(range(2, 1_000), source="new0")
+    life.tick(source="new0")
     for number in range(2_000, 2_000 + 2 * GAPS_MAX + 200, 2):
         life.producers.take("new0", number)
     assert life.producers.gaps == GAPS_MAX == len(life.producers.known["new0"].runs[0].gaps)
@@ -224,22 +266,25 @@ def test_missing_is_exactly_what_never_came_in_any_order(dropped: list[int], rng
     assert "repeated" not in life.counts()
 
 
-@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=80))
-def test_gaps_are_a_set_of_numbers(steps: list[tuple[int, bool]]) -> None:
-    gaps, numbers, top = Gaps(), set[int](), 0
-    for number, is_gap in steps:
-        if is_gap:
-            gaps.add(top, top + number + 1)
-            numbers |= set(range(top, top + number + 1))
-            top += number + 2
-        else:
-            before = len(gaps)
-            more = gaps.fill(number)
-            assert (more is None) == (number not in numbers)
-            assert len(gaps) == before + (more or 0)
-            numbers.discard(number)
-        gaps = gaps_from_json(gaps_to_json(gaps))
-        assert {n for b, e in zip(gaps.begins, gaps.ends, strict=True) for n in range(b, e)} == numbers
-    below = {n for b, e in gaps.pop_below(30) for n in range(b, e)}
-    assert below == {n for n in numbers if n < 30}
-    assert {n for b, e in zip(gaps.begins, gaps.ends, strict=True) for n in range(b, e)} == numbers - below
+NUMBERS = st.one_of(st.integers(0, 700), st.integers(500, 520), st.integers(0, 10**18 - 1), st.none())
+
+
+@given(st.lists(st.lists(NUMBERS, max_size=40), max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_whatever_numbers_come_the_books_are_right(ticks: list[list[int | None]]) -> None:
+    life = Life()
+    for numbers in ticks:
+        before = life.counts().get("missing", 0)
+        life.tick(numbers)
+        (one,) = life.producers.known.values()
+        held = [gap for run in one.runs for gap in zip(run.gaps.begins, run.gaps.ends, strict=True)]
+        assert life.producers.gaps == len(held)
+        assert 1 <= len(one.runs) <= RUNS_MAX
+        for run in one.runs:
+            edges = [edge for gap in zip(run.gaps.begins, run.gaps.ends, strict=True) for edge in gap]
+            assert edges == sorted(edges)
+            assert not edges or (run.first < edges[0] and edges[-1] < run.next)
+        told = sum(one.told.ends) - sum(one.told.begins)
+        assert 0 <= told <= one.missing <= life.counts().get("missing", 0)
+        assert life.counts().get("missing", 0) >= before
+        assert life.producers.counters.get("sequence_missing", 0) == life.counts().get("missing", 0)

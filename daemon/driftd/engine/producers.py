@@ -6,7 +6,8 @@ only whose numbers are known to follow each other: times, numbers shared among m
 was told holds until the events come after all, or for an hour after the last loss; meanwhile nothing is learned.
 
 A producer that begins again far from where it was, at a small number above all, begins another run, and what comes is
-of the run whose next number is nearest. A run that does not go on while another one does is over.
+of the run whose next number is nearest. A run that does not go on while another one does is over. Each run has to show
+by itself that its numbers follow each other: a part of what came long ago may come again.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from typing import Final
 
 from driftd.detectors.base import Effect, Finding
 from driftd.engine.gaps import Gaps
+from driftd.engine.number_run import Run
 from driftd.engine.pulse_words import missing_words, producer_name
 from driftd.reference.cycle import DAY_MS, HOUR_MS
 from driftd.reference.panes import Place
@@ -32,17 +34,6 @@ TOLD_GAPS_MAX: Final = 16
 """So many gaps of a source, the highest ones, may still be filled after they were told."""
 AHEAD_MAX: Final = 10_000_000
 """What is farther ahead is another run: no producer sends so many events between two ticks."""
-BEHIND_MAX: Final = 10_000
-"""What is farther behind, and was not missing, is another run; what is nearer comes again."""
-SMALL: Final = 1_000
-NEAR: Final = 64
-"""A number below SMALL that lies nearer to 0 than to the next one, and not so near to that, is another run too."""
-LEARNED_MIN: Final = 100
-BREAKS_MAX: Final = 0.02
-"""Numbers follow each other where so many came, and at most so large a share of them after a gap. A source that numbers
-the events of two models together has a gap before every other event of each, or before every fourth by chance."""
-LEARNED_MAX: Final = 10_000
-"""From there on what was learned counts half, so that a producer that numbers properly from now on is known soon."""
 HELD_MS: Final = HOUR_MS
 
 
@@ -62,28 +53,15 @@ class What(StrEnum):
 
 
 @dataclass(slots=True)
-class Run:
-    """Numbers from `first` on, `next` is to come; those below `mark` had come, or were missing, at the last tick."""
-
-    first: int
-    next: int
-    mark: int
-    gaps: Gaps = field(default_factory=Gaps)
-
-
-@dataclass(slots=True)
 class Producer:
     """One source of one model.
 
-    `came` since the last tick; `learned` numbers of which `breaks` came after a gap or began a run. `told` are those of
-    `missing` numbers, `lowest` to `highest`, that may still be filled, lost `since`, the last ones found at `found_ms`.
+    `told` are those of the `missing` numbers, `lowest` to `highest`, that may still be filled, lost `since`, the last
+    ones found at `found_ms`.
     """
 
     runs: list[Run]
     counts: dict[str, int] = field(default_factory=dict)
-    came: int = 0
-    learned: int = 0
-    breaks: int = 0
     seen_ms: int | None = None
     told: Gaps = field(default_factory=Gaps)
     missing: int = 0
@@ -94,17 +72,19 @@ class Producer:
 
     def take(self, number: int) -> int:
         """An event has come; by how many gaps there are more now."""
-        self.came += 1
         run = self.runs[-1]
         if number == run.next:
             run.next += 1
+            run.came += 1
             return 0
         for run in self.runs:
             more = run.gaps.fill(number)
-            if more is not None:
+            if more is not None or run.first <= number < run.floor:
+                run.came += 1
                 self.count(What.LATE)
-                return more
+                return more or 0
         run = min(self.runs, key=lambda one: abs(number - one.next))
+        run.came += 1
         if run.next <= number <= run.next + AHEAD_MAX:
             gap = number > run.next
             if gap:
@@ -116,7 +96,7 @@ class Producer:
             self.missing -= 1
             if not self.missing:
                 self.hold_no_longer()
-        elif _is_another_run(number, run.next):
+        elif run.is_left_by(number):
             return self._begin(number)
         else:
             self.count(What.LATE if number < run.first else What.REPEATED)
@@ -130,30 +110,24 @@ class Producer:
 
     def pass_time(self, place: Place, since: Place) -> int:
         """The tick at `place`: how many events are lost that were missing at `since`, or came to be after it."""
-        lost = [gap for run in self.runs for gap in run.gaps.pop_below(run.mark)]
-        number = sum(end - begin for begin, end in lost)
-        follow = self.learned >= LEARNED_MIN and self.breaks <= BREAKS_MAX * self.learned
-        if lost and (self.missing or follow):
-            self._lose(lost, place, since)
-        else:
-            if self.missing and place.at_ms - self.found_ms >= HELD_MS:
-                self.hold_no_longer()
-            if number:
-                self.count(What.UNJUDGED, number)
-            number = 0
-            self._learn(len(lost))
-        if self.came or self.seen_ms is None:
+        lost = []
+        for run in self.runs:
+            gaps, follows = run.gaps.pop_below(run.mark), run.follows
+            if follows:
+                lost += gaps
+            else:
+                self.count(What.UNJUDGED, _numbers_in(gaps))
+            # of the time of a loss nothing is learned
+            if not follows or not (lost or self.missing):
+                run.learn(len(gaps))
+        if self.seen_ms is None or any(run.came for run in self.runs):
             self.seen_ms = place.at_ms
-        self.came = 0
+        if lost:
+            self._lose(lost, place, since)
+        elif self.missing and place.at_ms - self.found_ms >= HELD_MS:
+            self.hold_no_longer()
         self._end_runs()
-        return number
-
-    def _learn(self, breaks: int) -> None:
-        if self.missing:
-            return
-        self.learned, self.breaks = self.learned + self.came, self.breaks + breaks
-        while self.learned > LEARNED_MAX:
-            self.learned, self.breaks = self.learned // 2, self.breaks // 2
+        return _numbers_in(lost)
 
     def is_idle(self, now_ms: int) -> bool:
         """Whether it may be forgotten."""
@@ -166,16 +140,18 @@ class Producer:
     def give_up(self) -> None:
         """There are too many gaps: the lowest one of the run with most is not judged."""
         run = max(self.runs, key=lambda one: len(one.gaps))
+        run.floor = max(run.floor, run.gaps.ends[0])
+        if not run.follows:
+            run.breaks += 1
         self.count(What.UNJUDGED, run.gaps.pop_first())
 
     def _begin(self, number: int) -> int:
         self.runs.append(Run(number, number + 1, number))
-        self.breaks += 1
         if len(self.runs) <= RUNS_MAX:
             return 0
         gone = self.runs.pop(0)
         self.count(What.RESTARTS)
-        self.count(What.UNJUDGED, sum(gone.gaps.ends) - sum(gone.gaps.begins))
+        self.count(What.UNJUDGED, _numbers_in(zip(gone.gaps.begins, gone.gaps.ends, strict=True)))
         return -len(gone.gaps)
 
     def _lose(self, lost: list[tuple[int, int]], place: Place, since: Place) -> None:
@@ -202,7 +178,7 @@ class Producer:
                     self.count(What.REPEATED, run.next - run.first)
             self.runs = [run for run, grows in zip(self.runs, grown, strict=True) if grows]
         for run in self.runs:
-            run.mark = run.next
+            run.pass_time()
 
 
 class Producers:
@@ -224,7 +200,7 @@ class Producers:
             if len(self.known) >= PRODUCERS_MAX:
                 self._count("sequence_sources_ignored", 1)
                 return
-            self.known[source] = Producer([Run(number, number + 1, number)], came=1)
+            self.known[source] = Producer([Run(number, number + 1, number)])
             return
         self.gaps += producer.take(number)
         while self.gaps > GAPS_MAX and any(run.gaps for run in producer.runs):
@@ -245,7 +221,8 @@ class Producers:
         """A person says that it is well as it is: what goes missing is learned anew."""
         for _, producer in self._told():
             producer.hold_no_longer()
-            producer.learned = producer.breaks = 0
+            for run in producer.runs:
+                run.learned = run.breaks = 0
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -274,7 +251,5 @@ class Producers:
         )
 
 
-def _is_another_run(number: int, next_number: int) -> bool:
-    """Whether a number that was not missing is so far from the next one that a producer has begun again."""
-    behind = next_number - number
-    return behind < 0 or behind > BEHIND_MAX or (number < SMALL and behind > max(number, NEAR))
+def _numbers_in(gaps: Iterable[tuple[int, int]]) -> int:
+    return sum(end - begin for begin, end in gaps)

@@ -5,9 +5,11 @@ from typing import Any
 
 from driftd.engine.codec import place_from_json, place_to_json
 from driftd.engine.gaps import gaps_from_json, gaps_to_json
-from driftd.engine.producers import Producer, Producers, Run
+from driftd.engine.number_run import Run
+from driftd.engine.producers import Producer, Producers
 
-NUMBERS = ("came", "learned", "breaks", "seen_ms", "missing", "lowest", "highest", "found_ms")
+RUN = ("first", "next", "mark", "floor", "came", "settling", "learned", "breaks")
+NUMBERS = ("seen_ms", "missing", "lowest", "highest", "found_ms")
 
 
 def producers_to_json(producers: Producers) -> dict[str, object]:
@@ -31,7 +33,7 @@ def producers_from_json(document: Mapping[str, Any]) -> Producers:
 
 def _producer_to_json(one: Producer) -> dict[str, object]:
     return {
-        "runs": [[run.first, run.next, run.mark, gaps_to_json(run.gaps)] for run in one.runs],
+        "runs": [[gaps_to_json(run.gaps), *(getattr(run, name) for name in RUN)] for run in one.runs],
         "counts": dict(sorted(one.counts.items())),
         "told": gaps_to_json(one.told),
         "since": None if one.since is None else place_to_json(one.since),
@@ -42,8 +44,8 @@ def _producer_from_json(document: Mapping[str, Any]) -> Producer:
     since = document["since"]
     return Producer(
         [
-            Run(first, following, mark, gaps_from_json(gaps))
-            for first, following, mark, gaps in document["runs"]
+            Run(gaps=gaps_from_json(gaps), **dict(zip(RUN, run, strict=True)))
+            for gaps, *run in document["runs"]
         ],
         dict(document["counts"]),
         told=gaps_from_json(document["told"]),

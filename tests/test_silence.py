@@ -9,8 +9,9 @@ import pytest
 
 from driftd.config import Operations, Silence
 from driftd.config_models import ModelSettings, Reference
+from driftd.contract.record import Record
 from driftd.detectors.base import Effect, Finding
-from driftd.engine.pulse import Pulse
+from driftd.engine.pulse import SOURCES_MAX, Pulse
 from driftd.engine.pulse_state import fill_pulse, pulse_to_json
 from driftd.engine.rhythm import Rhythm
 from driftd.engine.skew import LEARN_EVENTS_MIN, Skew
@@ -140,14 +141,30 @@ def test_labels_that_stop_and_labels_that_match_nothing_are_told_apart() -> None
     assert life.pulse.reasons == ("labels",)
 
 
-def test_a_partition_that_stops_is_told_while_the_others_go_on() -> None:
-    pulse, counters = Pulse(settings("none")), {"predictions": 0}
+@pytest.mark.parametrize("feed", ["predictions", "labels"])
+def test_a_partition_that_stops_is_told_while_the_others_go_on(feed: str) -> None:
+    pulse, counters = Pulse(settings("none")), {"predictions": 0, "labels": 0}
     for tick in range(400):
-        came = {"predictions p:0": 50} | ({"predictions p:1": 50} if tick < 300 else {})
+        came = {f"{feed} p:0": 50} | ({f"{feed} p:1": 50} if tick < 300 else {})
         pulse.sources = dict(came)
-        counters["predictions"] += sum(came.values())
+        counters[feed] += sum(came.values())
         pulse.tick(at(FIRST_MS + tick * 30_000), counters)
-        assert pulse.reasons == (("predictions p:1",) if tick >= 301 else ())
+        assert pulse.reasons == ((f"{feed} p:1",) if tick >= 301 else ())
+
+
+def test_partitions_beyond_the_bound_of_their_feed_are_not_watched() -> None:
+    pulse = Pulse(settings("none"))
+    records = [Record("p", partition, 0, FIRST_MS, None, None) for partition in range(SOURCES_MAX + 9)]
+    for feed in ("labels", "predictions", "labels"):
+        pulse.see_partitions(feed, records[::-1])
+    pulse.tick(at(FIRST_MS), {})
+    pulse.see_partitions("labels", records)
+    watched = [f"p:{partition}" for partition in range(9, SOURCES_MAX + 9)]
+    for feed in ("labels", "predictions"):
+        assert {name for name in pulse.rhythms if name.startswith(f"{feed} ")} == {
+            f"{feed} {p}" for p in watched
+        }
+    assert pulse.sources == {f"labels {p}": 1 for p in watched}
 
 
 def test_a_person_who_resolves_it_says_that_this_is_normal_now() -> None:

@@ -123,8 +123,8 @@ def test_a_model_that_stops_is_silent_until_it_comes_again() -> None:
     assert (opened["type"], opened["kind"], opened["stage"]) == (
         "dev.driftd.alert.opened.v1", "silence", "deployment",
     )  # fmt: skip
-    assert "There is nothing to judge by" in opened["summary"]
-    assert "none came for" in opened["summary"]
+    assert "Something to judge by is missing" in opened["summary"]
+    assert "no predictions for" in opened["summary"]
     assert FIRST_MS + 299_000 <= opened["onset"]["at_ms"] <= FIRST_MS + 310_000
     assert opened["detected"]["at_ms"] <= FIRST_MS + 420_000
     assert opened["replay"].startswith("driftd record --until driftd.journal:0:")
@@ -135,7 +135,7 @@ def test_a_model_that_stops_is_silent_until_it_comes_again() -> None:
     assert samples["driftd_model_silent", "m", "predictions"] == 1
     assert samples["driftd_model_phase", "m", "silent"] == 1
     assert samples["driftd_model_phase", "m", "watching"] == 0
-    assert any("cannot judge: predictions: none came for" in line for line in doubts(model))
+    assert any("cannot judge: no predictions for" in line for line in doubts(model))
 
     later = [r for r in stopping(again=30) if r.timestamp_ms > FIRST_MS + 900_000]
     (resolved,) = alerts(engine, later)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from driftd.contract.cloudevents import EventType, rfc3339
+from driftd.detectors.base import Effect
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.status import ModelStatus
 
@@ -70,8 +71,8 @@ def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:
 
 
 def _change(contributor: Mapping[str, Any]) -> str:
-    """What changed; a claim needs no signal before it."""
-    if contributor["claim"] is not None:
+    """What changed; a claim, or what is silent, needs no signal before it."""
+    if contributor["claim"] is not None or contributor["effect"] == Effect.SILENCE:
         return str(contributor["change"]).rstrip(".")
     return f"{contributor['signal']} {contributor['change']}"
 
@@ -113,7 +114,7 @@ def doubts(model: ModelStatus) -> list[str]:
     unjudged = _unjudged(model)
     told += [unjudged] if unjudged else []
     if model.silent:
-        told.append(f"model {model.name}: cannot judge: " + "; ".join(map(": ".join, model.silent)))
+        told.append(f"model {model.name}: cannot judge: " + "; ".join(words for _, words in model.silent))
     if model.absent:
         told.append(
             f"model {model.name}: the latest events have no values of {_listed(model.absent)}, the reference has"

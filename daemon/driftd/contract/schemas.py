@@ -56,6 +56,11 @@ ATTRIBUTES: Final[Mapping[str, str]] = {
     "data": "The event itself.",
 }
 
+SEQUENCE: Final = (
+    "Number of the event in all that the source sends for the model: a decimal number, one more each time. Numbers "
+    "that never come are told as an incident of kind silence."
+)
+
 CHANNELS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "predictions": ("receive", "Inferences of all models.", ("prediction",)),
     "labels": ("receive", "What turned out to be right.", ("label",)),
@@ -207,6 +212,8 @@ def _headers_in(name: str) -> Json:
         f"ce_{attribute}": {"type": "string", "description": ATTRIBUTES[attribute]}
         for attribute in ("specversion", "id", "source", "type")
     }
+    if name in ("prediction", "label"):
+        headers["ce_sequence"] = {"type": "string", "description": SEQUENCE}
     description = f"Only where the {name} is sent as a CloudEvent in binary form; driftd does not need them."
     return {"type": "object", "description": description, "properties": headers}
 

@@ -39,6 +39,7 @@ from driftd.decode.native import Native, native_of
 from driftd.decode.rejections import Refused, Rejection
 from driftd.decode.rows import TEXT_LENGTH_MAX, LabelRow, Loose, PredictionRow, cut_text, cut_texts
 from driftd.decode.schema import Schema, SignalType
+from driftd.decode.sequence import Numbered, Stamp, stamp_of_envelope, stamps_of
 from driftd.decode.strict import SHALLOW_BYTES_MAX, check_bytes, syntax, validated
 
 __all__ = [
@@ -85,7 +86,12 @@ def decode(records: Sequence[Record], topics: Topics, limits: Limits, schemas: M
         for model, share in gatherer.shares.items()
         if share.positions or share.odd or share.labels
     }
-    return Batch(tables, gatherer.rejected)
+    stamps = stamps_of(records, gatherer.enveloped)
+    if not stamps:
+        return Batch(tables, gatherer.rejected)
+    models = _models(tables, gatherer.rejected)
+    numbered = [Numbered(position, models[position], *stamp) for position, stamp in stamps.items()]
+    return Batch(tables, gatherer.rejected, numbered)
 
 
 def decode_control(
@@ -123,6 +129,7 @@ class _Gatherer:
         self.last: _Share | None = None
         self.needle = b"\x00"
         self.rejected: list[Rejection] = []
+        self.enveloped: dict[int, Stamp] = {}
         self.bytes_max = limits.event_bytes_max
         self.fast_bytes_max = min(self.bytes_max, limits.event_features_max * BYTES_PER_FEATURE_MIN)
         self.sure_bytes_max = min(self.fast_bytes_max, SHALLOW_BYTES_MAX)
@@ -148,7 +155,7 @@ class _Gatherer:
                     share.positions.append(position)
                     share.events.append(event)
                     return
-        self._odd(position, record, self._row(value))
+        self._odd(position, record, self._row(position, value))
 
     def label(self, position: int, record: Record) -> None:
         """Take a record of a labels topic. Raises Refused."""
@@ -157,7 +164,7 @@ class _Gatherer:
             row = _LABEL(value)
         except (msgspec.MsgspecError, RecursionError, ValueError):
             loose = syntax(value, self.bytes_max)
-            data = _enveloped(loose)
+            data = self._opened(position, loose)
             if data is not None:
                 loose = syntax(data, self.bytes_max)
             accepted = validated(loose, Label, self.limits.event_features_max)
@@ -168,13 +175,13 @@ class _Gatherer:
         share.label_positions.append(position)
         share.labels.append(row)
 
-    def _row(self, value: bytes) -> PredictionRow:
+    def _row(self, position: int, value: bytes) -> PredictionRow:
         """The event of `value` as a generic row, by the contract where the fast way is not sure."""
         row = self._generic(value)
         if row is not None:
             return row
         loose = syntax(value, self.bytes_max)
-        data = _enveloped(loose)
+        data = self._opened(position, loose)
         if data is not None:
             row = self._generic(data)
             if row is not None:
@@ -182,6 +189,14 @@ class _Gatherer:
             loose = syntax(data, self.bytes_max)
         accepted = validated(loose, Prediction, self.limits.event_features_max)
         return PredictionRow(**{name: getattr(accepted, name) for name in PredictionRow.__struct_fields__})
+
+    def _opened(self, position: int, loose: Loose) -> bytes | None:
+        """What `_enveloped` finds; what the envelope says of its producer's sequence is noted."""
+        data = _enveloped(loose)
+        stamp = None if data is None else stamp_of_envelope(loose)
+        if stamp is not None:
+            self.enveloped[position] = stamp
+        return data
 
     def _generic(self, value: bytes) -> PredictionRow | None:
         """The event of `value`, None where the fast way is not sure that it is one."""
@@ -236,6 +251,16 @@ def _enveloped(loose: Loose) -> bytes | None:
     ):
         return None
     return bytes(loose.data)
+
+
+def _models(tables: Mapping[str, ModelTable], rejected: Sequence[Rejection]) -> dict[int, str | None]:
+    """Whose the records are, by position."""
+    models = {rejection.position: rejection.model for rejection in rejected}
+    for model, table in tables.items():
+        for columns in (table.predictions, table.labels):
+            if columns is not None:
+                models |= dict.fromkeys(columns.positions.tolist(), model)
+    return models
 
 
 def _table(share: _Share, schema: Schema | None) -> ModelTable:

@@ -12,6 +12,7 @@ from driftd.decode.native import FEATURE, SCORE, number_or_mark
 from driftd.decode.rejections import Rejection
 from driftd.decode.rows import LabelRow, PredictionRow
 from driftd.decode.schema import Schema, Signal, SignalType
+from driftd.decode.sequence import Numbered
 
 
 class Mark(Enum):
@@ -103,10 +104,14 @@ class ModelTable:
 
 @dataclass(slots=True)
 class Batch:
-    """Records decoded: tables by model, in order of first appearance, and what was refused, by position."""
+    """Records decoded: tables by model, in order of first appearance, and what was refused, by position.
+
+    `numbered` are those that say where they stand in what their producer sent, by position.
+    """
 
     models: dict[str, ModelTable] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
+    numbered: list[Numbered] = field(default_factory=list)
 
 
 def columns_from_rows(rows: PredictionRows, schema: Schema) -> PredictionColumns:

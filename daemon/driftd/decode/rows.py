@@ -68,6 +68,8 @@ class Loose(msgspec.Struct):
 
     specversion: Any = msgspec.UNSET
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    source: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    sequence: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     type: Any = msgspec.UNSET
     prediction_id: Any = msgspec.UNSET
     model: Any = msgspec.UNSET

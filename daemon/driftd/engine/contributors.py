@@ -3,7 +3,7 @@
 from typing import Final
 
 from driftd.contract.events_out import ClaimData, Contributor, Figures
-from driftd.detectors.base import Finding
+from driftd.detectors.base import Effect, Finding
 from driftd.reference.figures import rounded
 
 NO_FIGURES: Final = Figures(count=0, missing_share=0.0, invalid_share=0.0, outside_share=0.0)
@@ -33,7 +33,7 @@ def said_by_itself(finding: Finding, share: float) -> Contributor | None:
 
 
 def told_change(contributor: Contributor) -> str:
-    """The change as it stands in a sentence: a claim needs no signal before it."""
-    if contributor.claim is not None:
+    """The change as it stands in a sentence: a claim, or what is silent, needs no signal before it."""
+    if contributor.claim is not None or contributor.effect == Effect.SILENCE:
         return contributor.change.rstrip(".")
     return f"{contributor.signal} {contributor.change}"

@@ -16,6 +16,7 @@ from driftd.decode.schema import Schema
 from driftd.engine.commands import obey, take_reply
 from driftd.engine.engine_state import EngineMemory, engine_entries, restore_engine
 from driftd.engine.monitor import Monitor, Positioned
+from driftd.engine.numbering import take_numbers
 from driftd.engine.outputs import OutputEvent, Outputs
 from driftd.engine.state import State
 from driftd.engine.status import EngineStatus, model_status
@@ -207,6 +208,7 @@ class Engine:
             if monitor.schema is not None:
                 self.schemas[model] = monitor.schema
             self.clock_ms = max(self.clock_ms, monitor.join.clock_ms)
+        self.memory.ticked |= take_numbers(batch.numbered, self.monitors)
         told += [
             (rejection.position, self._reject(rejection, records[rejection.position]))
             for rejection in rejections

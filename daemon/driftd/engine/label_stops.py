@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from driftd.engine.pulse import LABELS, MATCHES, Pulse
+from driftd.engine.pulse import Pulse
+from driftd.engine.pulse_words import LABELS, MATCHES, feed_of
 from driftd.engine.stream import Evaluation
 from driftd.labelling.finding import LabelFinding, What
 
@@ -50,10 +51,12 @@ class LabelStops:
         return [one for one in findings if self.is_told or one is not stop]
 
     def but_told(self, ticked: Evaluation | None) -> Evaluation | None:
-        """What ticks found, without the silence of labels that the label watch tells."""
+        """What ticks found, without the silence of labels, or of a partition of them, that the label watch tells."""
         if ticked is None or not self.is_told:
             return ticked
-        return replace(ticked, findings=tuple(one for one in ticked.findings if one.signal not in SILENCES))
+        return replace(
+            ticked, findings=tuple(one for one in ticked.findings if feed_of(one.signal) not in SILENCES)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """All that is needed to go on exactly like this."""

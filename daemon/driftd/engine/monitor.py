@@ -28,6 +28,7 @@ from driftd.engine.pairs import joined_pairs, no_pairs
 from driftd.engine.performance_watch import PerformanceWatch, learned_of
 from driftd.engine.period_counting import Came, made_of
 from driftd.engine.pulse import Pulse
+from driftd.engine.pulse_words import LABELS
 from driftd.engine.retraining import Retraining
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import NOTHING, Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
@@ -140,12 +141,11 @@ class Monitor:
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
         self.repeated, self.looked = [], []
+        if table.labels is not None:
+            self.pulse.see_partitions(LABELS, (records[i] for i in table.labels.positions.tolist()))
         evaluations = self._take(table, records) + self.looked
         evaluations.sort(key=lambda item: (item[0], STREAM_ORDER[item[1].stream]))
-        told: list[Positioned] = []
-        for position, evaluation in evaluations:
-            told += [(position, event) for event in self._live(evaluation)]
-        return told
+        return [(position, event) for position, one in evaluations for event in self._live(one)]
 
     def count(self, name: str, number: int) -> None:
         """Add to one of the model's counters."""

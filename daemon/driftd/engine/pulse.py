@@ -1,14 +1,14 @@
 """A model's pulse: what came between two ticks. Rule: looked at by ticks only, so what is found replays with them.
 
-The feeds are predictions, labels, and labels that found their prediction; where predictions come from several
-partitions, each of these too. Silence of a feed, a clock that jumps, throughput, and objectives that burn are told as
-one evaluation per tick, at the tick. A gap in the offsets of a partition is no finding: transaction markers, aborted
-transactions and compaction leave gaps in every healthy topic. It is counted; records that are really gone
-end the shard with an alert of its own (see `driftd.shard`).
+The feeds are predictions, labels, and labels that found their prediction; where predictions, or labels, come from
+several partitions, each of these too. Silence of a feed, a clock that jumps, events that producers sent and that never
+came, throughput, and objectives that burn are told as one evaluation per tick, at the tick. A gap in the offsets of a
+partition is no finding: transaction markers, aborted transactions and compaction leave gaps in every healthy topic. It
+is counted; records that are really gone end the shard with an alert of its own (see `driftd.shard`).
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,17 @@ from driftd.contract.record import Record
 from driftd.decode.schema import Schema, SignalType
 from driftd.detectors.base import Effect, Finding
 from driftd.engine.burn import Burn, Burning, objectives_of
-from driftd.engine.pulse_words import burning_words, jump_words, silence_words, throughput_words
+from driftd.engine.producers import Producers
+from driftd.engine.pulse_words import (
+    LABELS,
+    MATCHES,
+    PREDICTIONS,
+    burning_words,
+    feed_of,
+    jump_words,
+    silence_words,
+    throughput_words,
+)
 from driftd.engine.rhythm import Rhythm
 from driftd.engine.shares import silence_share
 from driftd.engine.skew import Skew
@@ -28,14 +38,12 @@ from driftd.engine.throughput import Throughput
 from driftd.reference.cycle import DAY_MS, HOUR_MS, Cycle
 from driftd.reference.panes import Columns, Place
 
-PREDICTIONS: Final = "predictions"
-LABELS: Final = "labels"
-MATCHES: Final = "labels_joined"
 FEEDS: Final = (PREDICTIONS, LABELS, MATCHES)
 """Each is named like the counter of the model that counts it."""
 CLOCK: Final = "clock"
 SOURCES_MAX: Final = 64
-"""So many partitions are watched per model, the first ones seen; more say little each."""
+"""So many partitions of predictions are watched per model, and so many of labels, the first ones seen; more say little
+each. Predictions of a batch are seen before its labels, so what counts both together would depend on the batch."""
 STRENGTH_MAX: Final = 1e6
 DETECTOR: Final = "ticks"
 
@@ -56,15 +64,11 @@ class Pulse:
         self.silent: dict[str, float] = {}
         self.skew = Skew()
         self.throughput = Throughput()
+        self.producers = Producers()
 
     def see(self, schema: Schema, values: Columns, at_ms: NDArray[np.int64], came: Sequence[Record]) -> None:
         """Take n predictions that are watched; `at_ms` (n,) are their times, `came` their records."""
-        for (topic, partition), number in Counter((r.topic, r.partition) for r in came).items():
-            name = f"{PREDICTIONS} {topic}:{partition}"
-            new = self.sources.keys() - self.rhythms.keys()
-            known = name in self.sources or name in self.rhythms
-            if known or len(self.rhythms) + len(new) < len(FEEDS) + SOURCES_MAX:
-                self.sources[name] = self.sources.get(name, 0) + number
+        self.see_partitions(PREDICTIONS, came)
         stamped = np.array([record.timestamp_ms for record in came], np.int64)
         if self.settings.silence.enabled:
             self.skew.add((at_ms - stamped)[stamped >= 0])
@@ -81,12 +85,29 @@ class Pulse:
             counts = self.objectives.setdefault(objective.name, [0, 0])
             counts[0], counts[1] = counts[0] + len(numbers), counts[1] + int(bad.sum())
 
+    def see_partitions(self, feed: str, came: Iterable[Record]) -> None:
+        """Take the records of a `feed`, by the partitions that they came from."""
+        for (topic, partition), number in Counter((r.topic, r.partition) for r in came).items():
+            name = f"{feed} {topic}:{partition}"
+            if name in self.sources or name in self.rhythms or len(self._parts(feed)) < SOURCES_MAX:
+                self.sources[name] = self.sources.get(name, 0) + number
+
+    def number(self, source: str, number: int | None) -> None:
+        """Take the number of an event in what its `source` sent; None where it has none that could be used."""
+        if self.settings.silence.enabled:
+            self.producers.take(source, number)
+
+    def _parts(self, feed: str) -> set[str]:
+        """The partitions of `feed` that are watched."""
+        return {name for name in (*self.rhythms, *self.sources) if name != feed and feed_of(name) == feed}
+
     def tick(self, place: Place, counters: Mapping[str, int]) -> Evaluation | None:
         """What the tick at `place` tells; None where time has not passed since the last one."""
         begin_ms, now_ms = self.ticked_ms, place.at_ms
         if begin_ms is not None and now_ms <= begin_ms:
             return None
         came = self._came(counters)
+        missing = self.producers.tick(place)
         self.ticked_ms = now_ms
         for name in sorted(came.keys() - self.rhythms.keys()):
             self.rhythms[name] = Rhythm(self.cycle)
@@ -98,7 +119,7 @@ class Pulse:
         if self.settings.silence.enabled:
             found += self._throughput(begin_ms, place, came)
             self._pass_time(begin_ms, place, came)
-            found += self._silence(place)
+            found += self._silence(place) + missing
         return Evaluation(StreamName.TICKS, 0, place, tuple(found), True, (), {})
 
     def forget(self) -> None:
@@ -106,13 +127,15 @@ class Pulse:
         for name in self.silent:
             self.rhythms[name] = Rhythm(self.cycle)
         self.silent = {}
+        self.producers.forget()
         if self.skew.jump is not None:
             self.skew = Skew()
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the model cannot be judged: the silent feeds, and `clock` where it has jumped."""
-        return (*self._told_silent(), *((CLOCK,) if self.skew.jump is not None else ()))
+        """Why the model cannot be judged: the silent feeds, `clock` where it has jumped, producers that lost events."""
+        jumped = (CLOCK,) if self.skew.jump is not None else ()
+        return (*self._told_silent(), *jumped, *self.producers.reasons)
 
     def _came(self, counters: Mapping[str, int]) -> dict[str, int]:
         """What came since the last tick, by feed and partition."""
@@ -149,13 +172,17 @@ class Pulse:
                 self.silent.pop(name, None)
 
     def _told_silent(self) -> list[str]:
-        """The silent feeds that tell something: what is silent as a whole makes its parts silent."""
-        whole = {PREDICTIONS: PREDICTIONS in self.silent, MATCHES: LABELS in self.silent}
-        return [
-            name
-            for name in self.silent
-            if name in (PREDICTIONS, LABELS) or not whole[MATCHES if name == MATCHES else PREDICTIONS]
-        ]
+        """The silent feeds that tell something: what is silent as a whole makes its parts silent.
+
+        A part that is the only one is the whole.
+        """
+        told = []
+        for name in self.silent:
+            whole = LABELS if name == MATCHES else feed_of(name)
+            is_part = name not in FEEDS
+            if name == whole or (whole not in self.silent and not (is_part and len(self._parts(whole)) == 1)):
+                told.append(name)
+        return told
 
     def _silence(self, place: Place) -> list[Finding]:
         found = []

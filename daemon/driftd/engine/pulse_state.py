@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from driftd.engine.burn import blocks_to_json, fill_blocks
+from driftd.engine.producers_state import producers_from_json, producers_to_json
 from driftd.engine.pulse import Pulse
 from driftd.engine.rhythm import rhythm_from_json, rhythm_to_json
 from driftd.engine.skew import Jump, Skew
@@ -25,6 +26,7 @@ def pulse_to_json(pulse: Pulse) -> dict[str, object]:
         "recent_skew": skew.recent,
         "jump": None if skew.jump is None else asdict(skew.jump),
         "throughput": {name: getattr(pulse.throughput, name) for name in Throughput.__slots__},
+        "producers": producers_to_json(pulse.producers),
         "burns": blocks_to_json(pulse.burns),
     }
 
@@ -43,4 +45,5 @@ def fill_pulse(pulse: Pulse, document: Mapping[str, Any]) -> None:
         list(document["learned_skew"]), list(document["recent_skew"]), None if jump is None else Jump(**jump)
     )
     pulse.throughput = Throughput(**document["throughput"])
+    pulse.producers = producers_from_json(document["producers"])
     fill_blocks(pulse.burns, document["burns"])

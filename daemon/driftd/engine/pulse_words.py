@@ -1,5 +1,7 @@
 """What ticks find, in words. Rule: a sentence says what was to be expected, so that a person can judge it."""
 
+from typing import Final
+
 from driftd.engine.burn import Burning
 from driftd.engine.rhythm import Rhythm
 from driftd.engine.skew import Jump
@@ -7,14 +9,52 @@ from driftd.reference.cycle import DAY_MS, HOUR_MS
 
 MINUTE_MS = 60_000
 SECOND_MS = 1_000
-WHAT = {"labels_joined": "labels match no prediction"}
+PREDICTIONS: Final = "predictions"
+LABELS: Final = "labels"
+MATCHES: Final = "labels_joined"
+"""The feeds; each is named like the counter of the model that counts it."""
+PRODUCER: Final = "producer"
+WHAT: Final = {PREDICTIONS: "no predictions", LABELS: "no labels", MATCHES: "labels match no prediction"}
 
 
-def silence_words(feed: str, rhythm: Rhythm, now_ms: int) -> str:
-    """That a feed is silent, for how long, and what was to be expected meanwhile."""
+def feed_of(name: str) -> str:
+    """The feed that `name` is, or is a partition of.
+
+    >>> feed_of("labels"), feed_of("labels eu.labels:3")
+    ('labels', 'labels')
+    """
+    return name.partition(" ")[0]
+
+
+def silence_words(name: str, rhythm: Rhythm, now_ms: int) -> str:
+    """That a feed, or a partition of it, is silent, for how long, and what was to be expected meanwhile."""
+    feed, _, partition = name.partition(" ")
     quiet_ms = 0 if rhythm.since is None else now_ms - rhythm.since.at_ms
-    what = WHAT.get(feed, "none came")
-    return f"stopped: {what} for {span(quiet_ms)}, where {rhythm.missed:,.3g} were to be expected"
+    source = f" from {partition}" if partition else ""
+    expected = f"{rhythm.missed:,.3g} were to be expected"
+    return f"{WHAT[feed]}{source} for {span(quiet_ms)}, where {expected}"
+
+
+def producer_name(source: str) -> str:
+    """What the producer `source` is called beside the feeds."""
+    return f"{PRODUCER} {source}"
+
+
+def is_producer(name: str) -> bool:
+    """Whether `name` is that of a producer."""
+    return feed_of(name) == PRODUCER
+
+
+def missing_words(source: str, missing: int, lowest: int, highest: int) -> str:
+    """That events of a producer never came.
+
+    >>> missing_words("/checkout/3", 2, 41, 42)
+    '2 events of producer /checkout/3 never came: numbers 41 to 42'
+    """
+    events = "1 event" if missing == 1 else f"{missing:,} events"
+    numbers = f"number {lowest}" if lowest == highest else f"numbers {lowest} to {highest}"
+    among = "among " if lowest + missing <= highest else ""
+    return f"{events} of {producer_name(source)} never came: {among}{numbers}"
 
 
 def jump_words(jump: Jump) -> str:

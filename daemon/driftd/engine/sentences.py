@@ -16,7 +16,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.DATA_QUALITY: "The inputs are damaged",
     Kind.LABEL_QUALITY: "The labels have changed",
     Kind.OPERATIONS: "The model is served otherwise than before",
-    Kind.SILENCE: "There is nothing to judge by",
+    Kind.SILENCE: "Something to judge by is missing",
 }
 
 HARMS: Final[Mapping[Verdict, str]] = {

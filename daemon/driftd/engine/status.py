@@ -44,6 +44,8 @@ class ModelStatus:
     silent: tuple[tuple[str, str], ...] = ()
     """What does not come, or cannot be judged by, and that in words."""
     periods: tuple[PeriodStatus, ...] = ()
+    producers: tuple[tuple[str, str, int], ...] = ()
+    """What is counted of those that number their events: source, what (see `driftd.engine.producers`), how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,13 @@ def model_status(monitor: Monitor) -> ModelStatus:
         None if request is None else request.phase.value,
         tuple(unjudged),
         tuple(unstable),
-        dict(monitor.counters),
+        monitor.counters | monitor.pulse.producers.counters,
         tuple(over_budget),
         _absent(monitor.inputs),
         monitor.newcomers.names,
         silent,
         monitor.performance.report(monitor.join.clock_ms),
+        tuple(monitor.pulse.producers.counted()),
     )
 
 

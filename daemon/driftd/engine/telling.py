@@ -25,6 +25,7 @@ from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
 from driftd.engine.kinds import STAGES, Kind
 from driftd.engine.outputs import OutputEvent, OutputTopic
+from driftd.engine.pulse_words import is_producer
 from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.sentences import (
     change_in_words,
@@ -64,12 +65,14 @@ ENDINGS: Final = {
     Cause.PERSON: "a person resolved it",
 }
 COMES_AGAIN: Final = "what was missing comes again"
+NO_MORE_LOST: Final = "the events came after all, or no more were lost for an hour"
 
 
 def ending(change: Change) -> str:
     """Why the incident of `change` is over, in words."""
-    came = change.incident.kind is Kind.SILENCE and change.cause is Cause.QUIET
-    return COMES_AGAIN if came else ENDINGS[change.cause]
+    if change.incident.kind is Kind.SILENCE and change.cause is Cause.QUIET:
+        return NO_MORE_LOST if all(map(is_producer, change.incident.findings)) else COMES_AGAIN
+    return ENDINGS[change.cause]
 
 
 class Teller:

@@ -40,6 +40,9 @@ MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "out_of_order": "Labelled predictions whose turn had passed (labels.reorder_max).",
     "features_ignored": "Feature values beyond limits.features_max or not among the features watched.",
     "improvements": "References of error and loss begun anew because those had become smaller.",
+    "sequence_missing": "Events that their producer numbered and that never came.",
+    "sequence_invalid": "Events whose sequence is no whole number below 10^18, or that have no source beside it.",
+    "sequence_sources_ignored": "Numbered events of sources beyond the first 64: their gaps are not seen.",
     "alerts_opened": "Alerts: incidents opened.",
     "alerts_updated": "Alerts: incidents changed.",
     "alerts_resolved": "Alerts: incidents over.",
@@ -130,6 +133,13 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     silent = [((one.name, feed), 1) for one in models for feed, _ in one.silent]
     yield gauge(
         "model_silent", "1 for what does not come, or cannot be judged by.", ["model", "feed"], silent
+    )
+    sent = [((one.name, source, what), n) for one in models for source, what, n in one.producers]
+    yield counter(
+        "model_producer_events",
+        "Of each source that numbers its events: missing, late, repeated, restarts, unjudged.",
+        ["model", "source", "what"],
+        sent,
     )
     unjudged = [((one.name,), len(one.unjudged)) for one in models]
     yield gauge("model_signals_unjudged", "Signals that the reference cannot judge yet.", ["model"], unjudged)

@@ -68,7 +68,9 @@ def test_what_it_writes_is_what_replay_writes(
     shown: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["replay", str(SHIPPED / "elec2.jsonl.gz"), "--out", "verdicts"]) == 0
+    Path("weeks.toml").write_text(f"[defaults.labels]\nperiod_ms = {7 * 24 * 3_600_000}\n")
+    recording = str(SHIPPED / "elec2.jsonl.gz")
+    assert main(["replay", recording, "--config", "weeks.toml", "--out", "verdicts"]) == 0
     for name in ("alerts.jsonl", "retraining.jsonl"):
         assert (shown[1] / name).read_bytes() == Path("verdicts", name).read_bytes() != b""
 

@@ -14,7 +14,7 @@ from driftd_process import Daemon, Setup, wait_until
 from streams import Story
 
 KILLS = int(os.environ.get("DRIFTD_KILLS", "20"))
-EVENTS_PER_KILL = 1_600
+EVENTS_PER_KILL = 1_400
 SMALL_STEPS = "batch_records_max = 25\ncommit_interval_ms = 20"
 """So that a commit falls into nearly every moment, and the stream outlasts the kills."""
 REACH_S = 0.6

@@ -79,7 +79,7 @@ EXPECTED: dict[str, tuple[Incident, ...]] = {
             onset_s=PERIOD_S, told_s=12 * PERIOD_S,
         ),
     ),
-    "predictions_stop": (Incident("silence", "deployment", "predictions", "none came for", told_s=120, is_over=True),),
+    "predictions_stop": (Incident("silence", "deployment", "predictions", "no predictions for", told_s=120, is_over=True),),
     # the outliers come first; the objective joins them, and with it an onset three days back: its window's begin
     "latency_burns": (
         Incident("operations", "deployment", "latency_ms_p99_max", "the error budget burns", told_s=900),

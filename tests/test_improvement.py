@@ -37,7 +37,7 @@ def records(*spans: tuple[int, float]) -> list[Record]:
     told: list[Record] = []
     for i, share in enumerate(shares):
         at_ms = FIRST_MS + i * 1_000
-        right, wrong = rng.sample(["yes", "no"], 2)
+        right, wrong = rng.sample("abcde", 2)
         told.append(prediction(i, at_ms, features={"a": rng.gauss(0, 1)}, prediction=right))
         told.append(label(i, at_ms + 100, f"p{i}", wrong if rng.random() < share else right))
     return told
@@ -71,9 +71,9 @@ def test_errors_that_come_back_to_what_they_were_are_a_change_of_concept() -> No
 
 
 def test_what_is_still_getting_better_is_no_reference() -> None:
-    falling = [(100, 0.6 - 0.05 * step) for step in range(11)]
+    falling = [(100, 0.5 - 0.045 * step) for step in range(11)]
     engine = Engine(CONFIG)
-    assert opened(engine, records((600, 0.65), *falling, (1_600, 0.05))) == []
+    assert opened(engine, records((600, 0.5), *falling, (1_600, 0.05))) == []
     assert error_rate(engine) == pytest.approx(0.05, abs=0.03)
 
 
@@ -117,7 +117,7 @@ def test_the_entries_that_change_make_the_same_state_as_a_snapshot() -> None:
         engine.apply(piece)
         for key, value in engine.changes().items():
             if value is None:
-                del entries[key]
+                entries.pop(key, None)
             else:
                 entries[key] = value
     assert entries == dict(engine.snapshot().entries)

@@ -216,6 +216,14 @@ def test_a_prediction_id_that_comes_twice_is_given_back_whatever_else_it_says() 
     assert engine.status().models[0].predictions == 200
 
 
+def test_one_prediction_id_of_two_models_is_two_predictions() -> None:
+    engine = learned_engine()
+    shared = [prediction(1000 + i, FIRST_MS, prediction_id="shared", model=m) for i, m in enumerate("mn")]
+    assert rejected(engine, [*shared, label(0, FIRST_MS, "shared", "yes", "n")]) == []
+    joined = {one.name: one.labels_joined for one in engine.status().models}
+    assert joined == {"m": 0, "n": 1}
+
+
 def test_labels_without_predictions_are_held_bounded_and_counted() -> None:
     config = Config.model_validate({"defaults": {"labels": {"waiting_labels_max": 100}}})
     engine = Engine(config)

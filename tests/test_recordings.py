@@ -79,8 +79,10 @@ EXPECTED: dict[str, tuple[Incident, ...]] = {
             onset_s=PERIOD_S, told_s=12 * PERIOD_S,
         ),
     ),
-    "predictions_stop": (Incident("silence", "deployment", "predictions", "no predictions for", told_s=120, is_over=True),),
-    # the outliers come first; the objective joins them, and with it an onset three days back: its window's begin
+    "predictions_stop": (
+        Incident("silence", "deployment", "predictions", "no predictions for", told_s=120, is_over=True),
+    ),
+    # the outliers come first; the objective joins them
     "latency_burns": (
         Incident("operations", "deployment", "latency_ms_p99_max", "the error budget burns", told_s=900),
     ),

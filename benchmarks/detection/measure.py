@@ -39,8 +39,8 @@ SLOW: Final[Mapping[str, tuple[int, int, int]]] = {
     "driftd distance": (200_000, 5, 50_000),
     "driftd distance, calibrated": (200_000, 5, 50_000),
     "half of the features, KS": (1_000_000, 5, 50_000),
-    "KSWIN": (10_000, 2, 10_000),
-    "KSWIN, calibrated": (10_000, 2, 10_000),
+    "KSWIN": (5_000, 2, 4_000),
+    "KSWIN, calibrated": (5_000, 2, 4_000),
 }
 """Slow detectors: the stationary events, the trials and the wait that they are given, if not asked to be thorough."""
 SHORT_SUBJECTS: Final = [EVIDENCE, "KS, Bonferroni, 1,000", "dummy, every 1,000", "dummy, never"]

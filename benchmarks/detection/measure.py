@@ -118,27 +118,16 @@ def _measure(options: Namespace, plan: Plan) -> dict[str, list[Row]]:
     changes = SHORT_CHANGES if options.short else PLAN
     seeds = [plan.seed + 1_000 * n for n in range(options.seeds)]
     plans_of = {name: plan if options.thorough or options.short else _less(plan, name) for name in names}
-    calm = run(
+    measured: list[tuple[list[Quiet], list[Row]]] = run(
         [
-            partial(_quiet, name, kind, plans_of[name], seed)
+            partial(_of_kind, name, kind, changes.get(kind, ()), plans_of[name], seeds)
             for name in names
             for kind in kinds
-            for seed in seeds
-        ]
-    )
-    results: list[Quiet] = [result for result in calm if result is not None]
-    every = {(one.subject, one.kind): one.events / max(one.alarms, 1) for one in results}
-    found = run(
-        [
-            partial(_delays, name, kind, changes[kind], plans_of[name], every[name, kind])
-            for name in names
-            for kind in kinds
-            if kind in changes and (name, kind) in every
         ]
     )
     tables = {
-        "stationary": quiet_rows(results),
-        "changes": [row for rows in found for row in rows],
+        "stationary": quiet_rows([result for calm, _ in measured for result in calm]),
+        "changes": [row for _, rows in measured for row in rows],
     }
     if not options.subjects:
         lives = SHORT_LIVES if options.short else plans(plan.budget_events, plan.seed)
@@ -182,9 +171,12 @@ def _run(workers: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         return [result.get() for result in [pool.apply_async(task) for task in tasks]]
 
 
-def _quiet(name: str, kind: str, plan: Plan, seed: int) -> Quiet | None:
-    return quiet(subjects()[name], kind, plan, seed)
-
-
-def _delays(name: str, kind: str, changes: Sequence[str], plan: Plan, every: float) -> list[Row]:
-    return delays(subjects()[name], kind, changes, plan, every)
+def _of_kind(
+    name: str, kind: str, changes: Sequence[str], plan: Plan, seeds: Sequence[int]
+) -> tuple[list[Quiet], list[Row]]:
+    """One detector on one kind of stream: where nothing changes, and then its delays, beside what it raised there."""
+    subject = subjects()[name]
+    calm = [result for seed in seeds if (result := quiet(subject, kind, plan, seed)) is not None]
+    if not calm or not changes:
+        return calm, []
+    return calm, delays(subject, kind, changes, plan, calm[-1].events / max(calm[-1].alarms, 1))

@@ -48,6 +48,10 @@ class Subject(Protocol):
         """What it is called."""
         ...
 
+    def __hash__(self) -> int:
+        """Detectors are told apart by what they are, not by what they say."""
+        ...
+
     @property
     def events_max(self) -> int:
         """It is so slow that no more of a stationary stream is given to it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, log
 from statistics import median
 from typing import Final
@@ -12,7 +13,7 @@ from scipy.stats import chi2
 
 from benchmarks.detection.changes import CHANGES, deviation_of, information_of
 from benchmarks.detection.streams import KINDS, SIGNALS, Values, stream
-from benchmarks.detection.subjects import Alarm, Subject
+from benchmarks.detection.subjects import Alarm, Fitted, Subject
 from benchmarks.report import Row
 
 SETTLE_EVENTS: Final = 2_000
@@ -47,12 +48,19 @@ class Plan:
 def quiet(subject: Subject, kind: str, plan: Plan, seed: int) -> Quiet | None:
     """Run `subject` on a stationary stream; None where it cannot take its signals."""
     reference_events = KINDS[kind].reference_events
-    fitted = subject.fit(stream(kind, 0, reference_events, seed), KINDS[kind])
+    _, fitted = fit(subject, kind, seed)
     if fitted is None:
         return None
     events = min(plan.stationary_events, subject.events_max)
     values = stream(kind, reference_events, events, seed + 1)
     return Quiet(subject.name, kind, events, len(fitted.alarms(values, reference_events)))
+
+
+@lru_cache(maxsize=1)
+def fit(subject: Subject, kind: str, seed: int) -> tuple[Values, Fitted | None]:
+    """The reference of this seed, and `subject` fitted to it; the latest is kept, since to calibrate takes long."""
+    reference = stream(kind, 0, KINDS[kind].reference_events, seed)
+    return reference, subject.fit(reference, KINDS[kind])
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
@@ -100,8 +108,7 @@ def delays(subject: Subject, kind: str, names: Sequence[str], plan: Plan, every:
         seed = plan.seed + 100 * (trial // TRIALS_PER_REFERENCE)
         reference_events = KINDS[kind].reference_events
         if trial % TRIALS_PER_REFERENCE == 0:
-            reference = stream(kind, 0, reference_events, seed)
-            fitted = subject.fit(reference, KINDS[kind])
+            reference, fitted = fit(subject, kind, seed)
         if fitted is None or reference is None:
             return []
         rng = np.random.default_rng([plan.seed, trial])

@@ -4,6 +4,7 @@ They wait as they came, several for one prediction too; with the prediction they
 it makes no difference which came first, the prediction or its labels.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from driftd.engine.pairs import LabelValue
@@ -58,6 +59,24 @@ class EarlyLabels:
             self.of_key[early.key] = [number]
         else:
             numbers.append(number)
+
+    def add_run(self, coming: Sequence[EarlyLabel], bytes_max: int) -> bool:
+        """Let all that are `coming` wait, if they take no more than `bytes_max` with those that do; whether they do."""
+        size = sum(map(_bytes, coming))
+        if self.held_bytes + size > bytes_max:
+            return False
+        first = self.next_number
+        self.next_number = first + len(coming)
+        self.labels.update(zip(range(first, self.next_number), coming, strict=True))
+        self.held_bytes += size
+        of_key = self.of_key
+        for number, early in enumerate(coming, first):
+            numbers = of_key.get(early.key)
+            if numbers is None:
+                of_key[early.key] = [number]
+            else:
+                numbers.append(number)
+        return True
 
     def take(self, key: int) -> list[EarlyLabel]:
         """The labels that wait for the prediction `key`, in their order; they wait no longer."""

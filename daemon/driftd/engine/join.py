@@ -25,6 +25,7 @@ from driftd.engine.join_counts import JoinCounts
 from driftd.engine.pairs import PredictionValue
 from driftd.engine.plain import (
     CORRECTIONS,
+    EARLY,
     FIRST_LABELS,
     attach_corrections,
     attach_first,
@@ -122,6 +123,7 @@ class Join:
             ]
         numbers = np.array(known, np.int64)
         plain = plainness(waiting, numbers, said)
+        plain[numbers < first] = EARLY
         ends = [*(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(known)]
         begin = 0
         for end in ends:
@@ -130,9 +132,22 @@ class Join:
                 attach_first(waiting, numbers[begin:end], part)
             elif plain[begin] == CORRECTIONS and end - begin >= RUN_MIN and not self._may_release:
                 attach_corrections(waiting, numbers[begin:end], part)
+            elif plain[begin] == EARLY and end - begin >= RUN_MIN:
+                self._hold_run(part)
             else:
                 self._label_each(part)
             begin = end
+
+    def _hold_run(self, said: Labels) -> None:
+        """Hold labels that all came before their predictions; the oldest go in the same order as one by one."""
+        coming = list(map(EarlyLabel, said.keys, said.labels, said.at_ms, said.annotators, said.weights))
+        if not self.early.add_run(coming, self.settings.waiting_labels_bytes_max):
+            # whether count or bytes let one go depends on when each is looked at
+            for early in coming:
+                self._hold_early(early)
+            return
+        dropped = self.early.drop_beyond(self.settings.waiting_labels_max)
+        self.waiting.counts.early_labels_evicted_by_count += dropped
 
     def _label_each(self, said: Labels) -> None:
         waiting, fresh = self.waiting, self._fresh

@@ -22,6 +22,8 @@ FIRST, CORRECTION = PairKind.FIRST, PairKind.CORRECTION
 NOT_PLAIN: Final = 0
 FIRST_LABELS: Final = 1
 CORRECTIONS: Final = 2
+EARLY: Final = 3
+"""Of a prediction that is not here; whoever looks for it knows."""
 NO_WEIGHTS = repeat(0.0)
 """What first labels replace."""
 

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from driftd.config import Config
 from driftd.config_text import load_config
@@ -63,6 +63,15 @@ def label(offset: int, at_ms: int, prediction_id: str, answer: object, model: st
 def control(offset: int, at_ms: int, **fields: object) -> Record:
     """A control event as a record."""
     return Record("driftd.control", 0, offset, at_ms, None, json.dumps({**fields, "at_ms": at_ms}).encode())
+
+
+def store(stored: dict[str, bytes], changes: Mapping[str, bytes | None]) -> None:
+    """Do with `stored` entries as a compacted topic does: None deletes one."""
+    for key, value in changes.items():
+        if value is None:
+            stored.pop(key, None)
+        else:
+            stored[key] = value
 
 
 class Story:

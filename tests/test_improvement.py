@@ -9,7 +9,7 @@ import pytest
 from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
-from streams import FIRST_MS, label, pieces, prediction
+from streams import FIRST_MS, label, pieces, prediction, store
 
 CONFIG = load_config(
     """
@@ -117,9 +117,5 @@ def test_the_entries_that_change_make_the_same_state_as_a_snapshot() -> None:
     engine, entries = Engine(CONFIG), dict[str, bytes]()
     for piece in pieces(STORY, list(range(0, 4_400, 211))):
         engine.apply(piece)
-        for key, value in engine.changes().items():
-            if value is None:
-                entries.pop(key, None)
-            else:
-                entries[key] = value
+        store(entries, engine.changes())
     assert entries == dict(engine.snapshot().entries)

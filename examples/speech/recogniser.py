@@ -108,6 +108,7 @@ class Recogniser:
     def _pass(self, grammar: str, raw: bytes) -> tuple[str, float]:
         """The words of the best path and its score, in the decoder's unit."""
         self._decoder.activate_search(grammar)
+        self._decoder.start_stream()  # or what came before would decide with it: its estimate of the noise goes on
         self._decoder.start_utt()
         self._decoder.process_raw(raw, full_utt=True)
         self._decoder.end_utt()

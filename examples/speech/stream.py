@@ -45,7 +45,7 @@ LONGER_S: Final = 0.005
 """One hundredth of an utterance, half of it at either end."""
 GAIN: Final = 0.5
 OVERDRIVE: Final = 16.0
-HUM_SNR_DB: Final = (45.0, 8.0)
+HUM_SNR_DB: Final = (45.0, 6.0)
 HESITATES_SHARE: Final = 0.35
 
 

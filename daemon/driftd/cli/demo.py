@@ -5,22 +5,21 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from driftd.cli.demo_listener import Remembering
+from driftd.cli.demo_speech import demo_speech
 from driftd.cli.output import Format, note, say, table
-from driftd.cli.replay import Listener, open_outputs, replay_files
-from driftd.cli.story import data_of, minute
+from driftd.cli.replay import open_outputs, replay_files
+from driftd.cli.story import minute
 from driftd.config import Config
-from driftd.contract.cloudevents import EventType
 from driftd.engine.engine import Engine
-from driftd.engine.outputs import OutputEvent, OutputTopic
 
 HOUR_MS = 3_600_000
 LOSSES = ("concept_drift", "performance")
 
 CONFIG = Config.model_validate({"defaults": {"labels": {"period_ms": 7 * 24 * HOUR_MS}}})
 """The defaults, but for the periods: 48 labels a day are too few to tell a day by."""
-LEFT_OUT = (EventType.ALERT_UPDATED, EventType.RETRAINING_CANCELLED)
 
 INTRODUCTION = """
 The electricity market of New South Wales, 1996 to 1998: a model says each half hour whether the price will be up. It
@@ -29,16 +28,27 @@ a daemon: predictions and labels, one after the other.
 """
 
 
-def demo(*, out: Path = Path("driftd-demo"), format: Format = "text") -> None:
+def demo(
+    stream: Literal["elec2", "speech"] = "elec2",
+    /,
+    *,
+    out: Path = Path("driftd-demo"),
+    format: Format = "text",
+) -> None:
     """Replay a real stream that ships with driftd, and show what is found in it.
 
     Parameters
     ----------
+    stream
+        elec2 is an electricity market with a frozen model; speech a speech recogniser, to which eleven things happen.
     out
         The directory that alerts.jsonl and retraining.jsonl are written to.
     format
         text tells a person what happened; json prints every event as one CloudEvent per line.
     """
+    if stream == "speech":
+        demo_speech(out, format)
+        return
     shipped = files("driftd") / "demo"
     facts = json.loads((shipped / "elec2.json").read_text(encoding="utf-8"))
     if format == "text":
@@ -58,28 +68,6 @@ def demo(*, out: Path = Path("driftd-demo"), format: Format = "text") -> None:
         )
         say(accuracy_and_said(facts["accuracy_by_quarter"], listener.alerts))
     note(f"\nall that came out, as events: {out / 'alerts.jsonl'}, {out / 'retraining.jsonl'}")
-
-
-class Remembering(Listener):
-    """A listener that keeps the alerts, and shows what is not LEFT_OUT."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.alerts: list[dict[str, Any]] = []
-        self.left_out = 0
-
-    def __call__(self, event: OutputEvent) -> None:
-        """Take `event`."""
-        super().__call__(event)
-        if event.topic is OutputTopic.ALERTS:
-            self.alerts.append(data_of(event))
-
-    def show(self, event: OutputEvent) -> None:
-        """Print `event`, if a person should read it here."""
-        if event.event_type in LEFT_OUT:
-            self.left_out += 1
-        else:
-            super().show(event)
 
 
 def known_and_said(facts: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]]) -> str:

@@ -16,8 +16,8 @@ CODES: Final = "voice-codes"
 START_MS: Final = 1_780_272_000_000
 """Monday, 2026-06-01, 00:00 UTC."""
 DAY_MS: Final = 86_400_000
-DAYS: Final = 74
-DEPLOYED_DAY: Final = 67.375
+DAYS: Final = 79
+DEPLOYED_DAY: Final = 72.375
 """When version 2 of DIGITS goes out, which takes steady noise away before it listens."""
 
 
@@ -85,12 +85,12 @@ HAPPENINGS: Final[Sequence[Happening]] = (
         "labels",
         "two keys of the transcribers' keyboard are swapped: five and nine",
     ),
-    Happening(What.NO_LABELS, DIGITS, 54.0, 56.0, "deployment", "no labels for two days"),
-    Happening(What.TELEPHONE, DIGITS, 57.25, 58.25, "data", "the headsets fall back to a telephone line"),
+    Happening(What.NO_LABELS, DIGITS, 57.0, 59.0, "deployment", "no labels for two days"),
+    Happening(What.TELEPHONE, DIGITS, 60.25, 61.25, "data", "the headsets fall back to a telephone line"),
     Happening(
         What.HUM,
         DIGITS,
-        62.25,
+        67.25,
         DAYS,
         "data",
         "a fan runs up beside the belts: its hum grows for three days, and stays",

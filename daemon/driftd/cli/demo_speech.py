@@ -35,7 +35,7 @@ keep_open_panes = 32
 [[models]]
 name = "voice-codes"
 [models.reference]
-reference_events = 1000
+reference_events = 1100
 [models.labels]
 reference_events = 800
 """

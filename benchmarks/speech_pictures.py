@@ -1,0 +1,196 @@
+"""The pictures of docs/speech.md, out of the demo's recording. Rule: the same recording draws the same bytes.
+
+`python -m benchmarks.speech_pictures` runs it through an engine, and draws what happened, what was said of it and when.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from driftd.cli.demo_speech import CONFIG_TEXT
+from driftd.config_text import load_config
+from driftd.contract.record import Record
+from driftd.engine.engine import Engine
+from driftd.shells.recording import RecordingReader
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "daemon" / "driftd" / "demo"
+DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
+BEGAN_MS = 1_780_272_000_000
+"""Monday, 2026-06-01, 00:00 UTC."""
+DAYS_SHOWN = 80
+TICK_DAYS = 14
+MONTHS = {6: "June", 7: "July", 8: "August"}
+DIGITS, CODES = "voice-digits", "voice-codes"
+BY_WEEK = CONFIG_TEXT.replace("[[models]]", f"[defaults.labels]\nperiod_ms = {WEEK_MS}\n\n[[models]]", 1)
+COLORS = {"data": "#d55e00", "labels": "#cc79a7", "modeling": "#009e73", "deployment": "#0072b2"}
+BLUE, GRAY = "#0072b2", "#8c8c8c"
+Interval = tuple[float, float, float]
+
+
+@dataclass(slots=True)
+class Lived:
+    """What an engine knew and said: word error by when its week began; alerts that were opened, in order of time.
+
+    `estimated` is what was known when the week ended, mostly before its labels; `realised` what its labels said later.
+    """
+
+    estimated: dict[str, dict[int, Interval]] = field(default_factory=lambda: {DIGITS: {}, CODES: {}})
+    realised: dict[str, dict[int, Interval]] = field(default_factory=lambda: {DIGITS: {}, CODES: {}})
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+
+def main(argv: Sequence[str] | None = None) -> list[Path]:
+    """Draw as `argv` says; the files that were written."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="the folder to draw into")
+    folder: Path = parser.parse_args(argv).out
+    mpl.rcParams.update(
+        {"svg.hashsalt": "driftd", "font.family": "DejaVu Sans", "svg.fonttype": "path", "font.size": 8}
+    )
+    happenings = json.loads((SHIPPED / "speech.json").read_text(encoding="utf-8"))["happenings"]
+    records = [record for chunk in RecordingReader(SHIPPED / "speech.jsonl.zst") for record in chunk]
+    lives = lived(records)
+    drawn = {
+        "speech-weeks.svg": draw_weeks(lives, happenings),
+        "speech-said.svg": draw_said(lives, happenings),
+    }
+    for name, figure in drawn.items():
+        figure.savefig(folder / name, format="svg", metadata={"Date": None})
+    return [folder / name for name in drawn]
+
+
+def lived(records: Sequence[Record]) -> Lived:
+    """Let an engine live through `records`, and ask it at the end of each week."""
+    engine, lives = Engine(load_config(BY_WEEK, "speech.toml")), Lived()
+    begin = 0
+    while begin < len(records):
+        end_ms = (records[begin].timestamp_ms // WEEK_MS + 1) * WEEK_MS
+        end = begin
+        while end < len(records) and records[end].timestamp_ms < end_ms:
+            end += 1
+        for event in engine.apply(records[begin:end]).events:
+            if event.event_type.endswith("alert.opened.v1"):
+                lives.alerts.append(json.loads(event.value)["data"])
+        for model in (DIGITS, CODES):
+            _ask(engine, model, end_ms, lives)
+        begin = end
+    return lives
+
+
+def _ask(engine: Engine, model: str, end_ms: int, lives: Lived) -> None:
+    """What is known of the weeks of `model` at `end_ms`."""
+    for one in engine.monitors[model].performance.full_report(end_ms):
+        figures = one.estimated.get("estimated_accuracy")
+        if figures is not None and one.start_ms + WEEK_MS == end_ms:
+            lives.estimated[model][one.start_ms] = _error(figures)
+        known = one.figures.get("accuracy") or one.figures.get("word_error_rate")
+        if known is not None and one.immature is None:
+            lives.realised[model][one.start_ms] = (
+                _error(known) if "accuracy" in one.figures else _interval(known)
+            )
+
+
+def _interval(told: tuple[float, float | None, float | None]) -> Interval:
+    value, low, high = told
+    return value, value if low is None else low, value if high is None else high
+
+
+def _error(accuracy: tuple[float, float | None, float | None]) -> Interval:
+    """The word error of one-word answers of which so many are right."""
+    value, low, high = _interval(accuracy)
+    return 1 - value, 1 - high, 1 - low
+
+
+def day_of(at_ms: float) -> float:
+    """A time in milliseconds as days since the stream began."""
+    return (at_ms - BEGAN_MS) / DAY_MS
+
+
+def draw_weeks(lives: Lived, happenings: Sequence[Mapping[str, Any]]) -> Figure:
+    """Word error of each week, estimated and realised; accidents are shaded, alerts are lines."""
+    figure = Figure(figsize=(8.6, 3.6))
+    axes = figure.add_subplot()
+    for one in happenings:
+        if one["model"] == DIGITS and one["stage"] is not None:
+            axes.axvspan(*_span(one), color=COLORS[one["stage"]], alpha=0.15, lw=0)
+    for values, style, words in (
+        (
+            lives.realised[DIGITS],
+            {"fmt": "o-", "color": "black"},
+            "realised, by transcripts that came hours later",
+        ),
+        (
+            lives.estimated[DIGITS],
+            {"fmt": "s:", "color": BLUE, "mfc": "white"},
+            "estimated when the week ended",
+        ),
+    ):
+        _errorbars(axes, values, style, words)
+    for alert in lives.alerts:
+        if alert["model"] == DIGITS:
+            axes.axvline(day_of(alert["decided"]["at_ms"]), ymin=0.94, color=COLORS[alert["stage"]], lw=1.4)
+    for stage, color in COLORS.items():
+        axes.plot([], [], "|", color=color, ms=9, mew=1.6, label=f"alert: go back to {stage}")
+    axes.set_ylabel("word error of a week")
+    axes.set_ylim(0, None)
+    _dates(axes)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    return figure
+
+
+def _errorbars(axes: Axes, values: Mapping[int, Interval], style: Mapping[str, Any], words: str) -> None:
+    middle = [day_of(start_ms + WEEK_MS / 2) for start_ms in values]
+    told = [value for value, _, _ in values.values()]
+    below = [value - low for value, low, _ in values.values()]
+    above = [high - value for value, _, high in values.values()]
+    axes.errorbar(middle, told, [below, above], ms=4, lw=1, elinewidth=0.8, label=words, **style)
+
+
+def draw_said(lives: Lived, happenings: Sequence[Mapping[str, Any]]) -> Figure:
+    """What happened, a line each, and the alerts of its model in that time."""
+    figure = Figure(figsize=(8.6, 3.4))
+    axes = figure.add_subplot()
+    for row, one in enumerate(reversed(happenings)):
+        begin, end = _span(one)
+        color = GRAY if one["stage"] is None else COLORS[one["stage"]]
+        axes.barh(row, end - begin, left=begin, height=0.6, color=color, alpha=0.35)
+        for alert in lives.alerts:
+            at = day_of(alert["decided"]["at_ms"])
+            if alert["model"] == one["model"] and begin <= at <= end:
+                axes.plot([at], [row], "o", color=COLORS[alert["stage"]], ms=5)
+    axes.set_yticks(range(len(happenings)), [one["fact"].partition(":")[0] for one in reversed(happenings)])
+    for stage, color in COLORS.items():
+        axes.plot([], [], "o", color=color, ms=5, label=f"go back to {stage}")
+    axes.barh(-9, 0, color=GRAY, alpha=0.35, label="harmless")
+    axes.set_ylim(-0.6, len(happenings) - 0.4)
+    _dates(axes)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="lower center", ncols=5)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    return figure
+
+
+def _span(happening: Mapping[str, Any]) -> tuple[float, float]:
+    return day_of(happening["from_ms"]), day_of(happening["until_ms"])
+
+
+def _dates(axes: Axes) -> None:
+    days = range(0, DAYS_SHOWN, TICK_DAYS)
+    names = [datetime.fromtimestamp(BEGAN_MS / 1_000 + day * 86_400, UTC) for day in days]
+    axes.set_xticks(list(days), [f"{name.day} {MONTHS[name.month]}" for name in names])
+    axes.set_xlim(0, DAYS_SHOWN)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from driftd.contract.record import Record
 from driftd.shells.recording import RecordingReader, encode_line
 from examples.speech.features import NAMES
 from examples.speech.fsdd import read_takes
-from examples.speech.happenings import CODES, DIGITS, HAPPENINGS, START_MS
+from examples.speech.happenings import HAPPENINGS, What
 from examples.speech.listening import Listened, Listener, key_of
 from examples.speech.make_recording import known_facts, records, told
 from examples.speech.recogniser import Heard
@@ -25,6 +24,10 @@ SHIPPED = ROOT / "daemon" / "driftd" / "demo"
 FSDD = ROOT.parent / "shared" / "data" / "fsdd" / "fsdd.tar.xz"
 SAMPLED = 1_009
 """Each of so many utterances is said and recognised anew."""
+
+
+HOURS_MAX = {What.FILLER: 48, What.SPEAKERS: 48, What.SWAP: 36, What.HUM: 72}
+"""Where a day is too short: a filler is rare, labels are late, and the hum is nothing to begin with."""
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +100,9 @@ def test_the_table_fits_a_terminal(shown: list[str]) -> None:
     assert max(map(len, shown)) <= 120
 
 
-def test_the_script_makes_the_recording_out_of_what_was_heard(recorded: list[Record], facts: dict[str, Any]) -> None:
+def test_the_script_makes_the_recording_out_of_what_was_heard(
+    recorded: list[Record], facts: dict[str, Any]
+) -> None:
     heard, said = answers(recorded), stream()
     events = told(said, {key_of(one): heard[one.prediction_id] for one in said})
     content = b"".join(map(encode_line, records(events)))

@@ -23,7 +23,7 @@ from driftd.engine.contributors import said_by_itself, told_change
 from driftd.engine.harm import Harm, Moved, Watched, harm_since
 from driftd.engine.identity import derived_id
 from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
-from driftd.engine.kinds import STAGES, Kind
+from driftd.engine.kinds import STAGES, Kind, Severity
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.pulse_words import is_producer
 from driftd.engine.retraining import Request, RequestPhase
@@ -118,15 +118,24 @@ class Teller:
             model=self.model,
             model_version=self.version,
             kind=incident.kind,
+            kinds=[incident.kind],
             severity=incident.severity,
             stage=stage,
             phase=incident.phase,
             cause=change.cause,
+            page=change.cause in (Cause.HELD, Cause.SEVERITY_RAISED)
+            and incident.severity is not Severity.INFO,
+            number=1,
             summary=summary,
+            advice="",
             onset=place_data(incident.onset),
             detected=place_data(incident.detected),
             decided=place_data(place),
             opened_at_ms=incident.opened_at_ms,
+            reopened=0,
+            acknowledged_by=None,
+            silenced_by=None,
+            request_id=None,
             contributors=contributors[: self.contributors_max],
             contributors_total=len(incident.findings),
             harm=None if incident.kind is Kind.LABEL_QUALITY else harm_data(harm),
@@ -142,7 +151,11 @@ class Teller:
             place.offset,
         )
         value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
-        return OutputEvent(OutputTopic.ALERTS, self.model, event_id, event_type, value, headers)
+        standing = f"incident/{self.model}/{incident.incident_id}"
+        is_over = incident.phase is Phase.RESOLVED
+        return OutputEvent(
+            OutputTopic.ALERTS, self.model, event_id, event_type, value, headers, standing, is_over
+        )
 
     def retraining(self, request: Request, incidents: Sequence[Incident], place: Place) -> OutputEvent:
         """The event that `request` was made, or that it ended."""
@@ -177,14 +190,27 @@ class Teller:
                 to_at_ms=request.detected.at_ms,
                 onset=place_data(request.onset),
                 detected=place_data(request.detected),
+                partitions=[],
+                events=0,
+                labelled=0,
             ),
+            segment=None,
+            risk_before=None,
+            risk_after=None,
+            risk_new=None,
+            expected_gain=None,
+            new_version=None,
+            not_before_ms=request.requested_at_ms,
             requested_at_ms=request.requested_at_ms,
             deadline_ms=request.deadline_ms,
             attempt=request.attempt,
         )
         event_id = derived_id("retraining", request.request_id, request.phase)
         value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
-        return OutputEvent(OutputTopic.RETRAINING, self.model, event_id, event_type, value, headers)
+        standing = f"request/{self.model}/{request.request_id}"
+        return OutputEvent(
+            OutputTopic.RETRAINING, self.model, event_id, event_type, value, headers, standing, not begun
+        )
 
     def _contributors(self, incident: Incident) -> list[Contributor]:
         """The strongest findings of `incident` with their figures."""

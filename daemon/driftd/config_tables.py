@@ -115,6 +115,9 @@ class Topics(Table):
     )
     alerts: TopicName = option("driftd.alerts", "Out: alerts opened, updated, resolved.")
     retraining: TopicName = option("driftd.retraining", "Out: retraining requests.")
+    incidents: TopicName = option(
+        "driftd.incidents", "Out, compacted: incidents, requests and silences that are open now."
+    )
     rejected: TopicName = option(
         "driftd.rejected", "Out: events that could not be used, each with its reason."
     )
@@ -162,7 +165,9 @@ class Topics(Table):
         lists = [
             ((key, i), name) for key in ("predictions", "labels") for i, name in enumerate(getattr(self, key))
         ]
-        single = ("control", "alerts", "retraining", "rejected", "state", "journal", "shards")
+        single = (
+            "control", "alerts", "retraining", "incidents", "rejected", "state", "journal", "shards",
+        )  # fmt: skip
         return [*lists, *(((key,), getattr(self, key)) for key in single)]
 
     @property

@@ -5,16 +5,17 @@ It is told outside of the engine: no record decided it, so no replay says it aga
 
 from driftd.contract.cloudevents import EventType, encode_cloudevent
 from driftd.contract.events_out import AlertData, PlaceData
-from driftd.engine.identity import derived_id
-from driftd.engine.incidents import Phase
+from driftd.engine.identity import SOURCE, derived_id
+from driftd.engine.incident import Phase
 from driftd.engine.kinds import STAGES, Kind, Severity
 from driftd.engine.outputs import OutputEvent, OutputTopic
-from driftd.engine.telling import SOURCE, UNKNOWN_MODEL
+from driftd.engine.telling import UNKNOWN_MODEL
 from driftd.shard import Gap
 
 CAUSE = "records_are_gone"
 REPLAY = "driftd record --order time -o rest.jsonl.gz && driftd replay rest.jsonl.gz"
 """What is still there; the journal speaks of records that are not."""
+ADVICE = "Look at what became of the topic; docs/running.md says how to go on, and what is lost by it."
 
 
 def gap_alert(gap: Gap, at_ms: int) -> OutputEvent:
@@ -27,15 +28,23 @@ def gap_alert(gap: Gap, at_ms: int) -> OutputEvent:
         model=UNKNOWN_MODEL,
         model_version=None,
         kind=Kind.SILENCE,
+        kinds=[Kind.SILENCE],
         severity=Severity.CRITICAL,
         stage=STAGES[Kind.SILENCE],
         phase=Phase.OPEN,
         cause=CAUSE,
+        page=True,
+        number=1,
         summary=f"driftd has stopped, and no model of this shard is watched: {gap}.",
+        advice=ADVICE,
         onset=place,
         detected=place,
         decided=place,
         opened_at_ms=at_ms,
+        reopened=0,
+        acknowledged_by=None,
+        silenced_by=None,
+        request_id=None,
         contributors=[],
         contributors_total=0,
         replay=REPLAY,

@@ -37,6 +37,8 @@ class Listener:
     def __call__(self, event: OutputEvent) -> None:
         """Take `event`."""
         self.told[event.topic] += 1
+        if event.topic is OutputTopic.INCIDENTS:
+            return  # what was commanded, only remembered for those that come later
         if event.topic in self.files:
             self.files[event.topic].write(event.value + b"\n")
         if self.format == "json":

@@ -22,6 +22,9 @@ class EventType(StrEnum):
     ALERT_RESOLVED = "dev.driftd.alert.resolved.v1"
     RETRAINING_REQUESTED = "dev.driftd.retraining.requested.v1"
     RETRAINING_CANCELLED = "dev.driftd.retraining.cancelled.v1"
+    RETRAINING_VERIFIED = "dev.driftd.retraining.verified.v1"
+    RETRAINING_ESCALATED = "dev.driftd.retraining.escalated.v1"
+    SILENCE_BEGUN = "dev.driftd.silence.begun.v1"
     EVENT_REJECTED = "dev.driftd.event.rejected.v1"
 
 

@@ -88,18 +88,30 @@ class Command(Event):
     """A person's word on what driftd said."""
 
     type: Literal["command"] = Field(description="Says what kind of event this is.")
-    action: Literal["silence", "acknowledge", "resolve", "reset"] = Field(
-        description="resolve closes an incident, reset learns the model anew."
+    action: Literal["silence", "maintenance", "expire", "acknowledge", "resolve", "reset"] = Field(
+        description="silence: incidents that match wake nobody; maintenance: nor is retraining asked for, whatever "
+        "happens; expire ends one of both; acknowledge: somebody is at work on an incident; resolve closes it; reset "
+        "learns the model anew."
     )
     who: Name = Field(description="Who commands.")
     at_ms: TimeMs = Field(description="When, in milliseconds since 1970-01-01 UTC.")
-    model: ModelName | None = Field(None, description="The model that is meant.")
-    incident_id: EventId | None = Field(None, description="The incident that is meant.")
-    kind: Name | None = Field(None, description="The kind of incident that is meant.")
+    model: ModelName | None = Field(
+        None, description="The model that is meant; of a silence or a maintenance a pattern with * and ?."
+    )
+    incident_id: EventId | None = Field(None, description="The incident that is meant; none: all that match.")
+    kind: Name | None = Field(None, description="The kind of incident that is meant; none: all.")
+    signals: list[Name] | None = Field(
+        None,
+        description="Of a silence: patterns with * and ?; an incident all of whose signals match is silenced.",
+    )
     why: Annotated[str, Field(max_length=1000)] | None = Field(None, description="Why, in words.")
+    from_ms: TimeMs | None = Field(
+        None, description="From when on it holds, in milliseconds since 1970-01-01 UTC; none: at once."
+    )
     until_ms: TimeMs | None = Field(
         None, description="Until when it holds, in milliseconds since 1970-01-01 UTC."
     )
+    silence_id: EventId | None = Field(None, description="Of expire: the silence or maintenance that ends.")
 
 
 class Tick(Event):

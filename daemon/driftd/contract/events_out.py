@@ -95,17 +95,33 @@ class AlertData(Data):
     model_version: str | None = Field(description="Version of the model, null where events carry none.")
     kind: str = Field(
         description="data_drift, concept_drift, performance, data_quality, label_quality, operations "
-        "or silence."
+        "or silence: what leads the story; it may change as the story goes on."
     )
+    kinds: list[str] = Field(description="All kinds that the story has, the leading one first.")
     severity: str = Field(description="info, warning or critical.")
     stage: str = Field(description="Stage to go back to: data, labels, modeling or deployment.")
     phase: str = Field(description="open or resolved.")
-    cause: str = Field(description="Why this is published now.")
+    cause: str = Field(
+        description="Why this is published now: held, severity_raised, kind_changed, signals_joined, still_open, "
+        "reopened, acknowledged, silenced, silence_over; quiet, new_version or person where it is over."
+    )
+    page: bool = Field(
+        description="Whether somebody is to be woken: when it opens or gets more severe, and is neither for "
+        "information only, nor silenced, nor opened again after it was told."
+    )
+    number: int = Field(description="Which of the incident's alerts this is, from 1.")
     summary: str = Field(description="What happened, for a person.")
+    advice: str = Field(description="What to do first, for a person.")
     onset: PlaceData = Field(description="Where the change began, as far as can be told.")
     detected: PlaceData = Field(description="The record that decided to open the incident.")
     decided: PlaceData = Field(description="The record that decided this alert.")
     opened_at_ms: int = Field(description="When it was opened, in milliseconds since 1970-01-01 UTC.")
+    reopened: int = Field(description="How often it was opened again after its signals had come back.")
+    acknowledged_by: str | None = Field(description="Who is at work on it, null where nobody said so.")
+    silenced_by: str | None = Field(description="The silence that it is under, null where it is under none.")
+    request_id: str | None = Field(
+        description="The retraining request in flight that names it, null where none."
+    )
     contributors: list[Contributor] = Field(description="The signals that changed, the strongest first.")
     contributors_total: int = Field(description="How many signals changed, listed or not.")
     harm: HarmData | None = Field(
@@ -114,17 +130,31 @@ class AlertData(Data):
     replay: str = Field(description="The command that replays it.")
 
 
+class PartitionRange(Data):
+    """What one partition holds of a range."""
+
+    topic: str = Field(description="Topic of the partition.")
+    partition: int = Field(description="The partition.")
+    from_offset: int = Field(
+        description="Offset of the first record; some before the onset may be among them."
+    )
+    to_offset: int = Field(description="Offset of the last record.")
+
+
 class DataRange(Data):
-    """Which part of the streams a request speaks of."""
+    """Which part of the streams a request speaks of: what shows the change, and what to train on."""
 
     from_at_ms: int = Field(description="Begin of the change, in milliseconds since 1970-01-01 UTC.")
     to_at_ms: int = Field(description="When it was decided, in milliseconds since 1970-01-01 UTC.")
     onset: PlaceData = Field(description="The first record of the change, as far as can be told.")
     detected: PlaceData = Field(description="The record that decided.")
+    partitions: list[PartitionRange] = Field(description="The offsets, input partition by input partition.")
+    events: int = Field(description="How many predictions of the model there are since the onset.")
+    labelled: int = Field(description="How many of them have labels.")
 
 
 class RetrainingData(Data):
-    """A request to go back to an earlier stage and to come back with a new version; or its end."""
+    """A request to go back to an earlier stage and to come back with a new version; or what became of it."""
 
     request_id: str = Field(description="Identifies the request; replies and the deployment carry it.")
     model: str = Field(description="Name of the model.")
@@ -132,14 +162,46 @@ class RetrainingData(Data):
     incident_ids: list[str] = Field(description="The incidents that ask for it.")
     cause: str = Field(description="The kind of the leading incident.")
     stage: str = Field(description="Stage to go back to: data, labels, modeling or deployment.")
-    phase: str = Field(description="requested, cancelled or expired.")
+    phase: str = Field(
+        description="requested; when it is over cancelled, rejected, failed, expired, verified, escalated or "
+        "unverified. In the topic of what is open now also accepted, completed, or watched: a new version is out."
+    )
     reason: str | None = Field(description="Why it ended, null while it is open.")
-    summary: str = Field(description="What is asked for, for a person.")
+    summary: str = Field(description="What is asked for, or what became of it, for a person.")
     evidence: list[Contributor] = Field(description="The signals that changed, the strongest first.")
     data_range: DataRange = Field(description="The data that shows the change.")
+    risk_before: float | None = Field(description="Mean error or loss in the reference, null where unknown.")
+    risk_after: float | None = Field(description="Mean error or loss since the onset, null where unknown.")
+    risk_new: float | None = Field(
+        description="Mean error or loss of the new version, null before it is known."
+    )
+    expected_gain: float | None = Field(
+        description="By how much the mean error or loss falls if the new version is as good as the reference was."
+    )
+    new_version: str | None = Field(description="The version that answered the request, null before.")
     requested_at_ms: int = Field(description="When it was made, in milliseconds since 1970-01-01 UTC.")
+    not_before_ms: int = Field(
+        description="When enough events since the onset will have labels, in milliseconds since 1970-01-01 UTC."
+    )
     deadline_ms: int = Field(description="When it expires, in milliseconds since 1970-01-01 UTC.")
-    attempt: int = Field(description="How many requests were made for this version, this one included.")
+    attempt: int = Field(description="Which attempt this is at the same trouble, from 1.")
+
+
+class SilenceData(Data):
+    """Who is not to be woken by what, and until when."""
+
+    silence_id: str = Field(description="Identifies the silence; expire names it.")
+    maintenance: bool = Field(description="Whether no retraining is asked for either.")
+    model: str = Field(description="Pattern of the models that it is about.")
+    kind: str | None = Field(description="The kind of incident that it is about, null for all.")
+    signals: list[str] = Field(
+        description="Patterns of signals; an incident all of whose signals match is meant."
+    )
+    incident_id: str | None = Field(description="The one incident that it is about, null for all that match.")
+    from_ms: int = Field(description="From when on it holds, in milliseconds since 1970-01-01 UTC.")
+    until_ms: int = Field(description="Until when it holds, in milliseconds since 1970-01-01 UTC.")
+    who: str = Field(description="Who said so.")
+    why: str | None = Field(description="Why, in words.")
 
 
 class RejectedData(Data):

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from driftd.contract.cloudevents import EventType, data_schema_urn, schema_urn
 from driftd.contract.events_in import CONTROL_EVENTS, Label, Prediction
-from driftd.contract.events_out import AlertData, RejectedData, RetrainingData
+from driftd.contract.events_out import AlertData, RejectedData, RetrainingData, SilenceData
 
 Json: TypeAlias = dict[str, Any]
 
@@ -33,6 +33,9 @@ EVENTS_OUT: Final[Mapping[EventType, type[BaseModel]]] = {
     EventType.ALERT_RESOLVED: AlertData,
     EventType.RETRAINING_REQUESTED: RetrainingData,
     EventType.RETRAINING_CANCELLED: RetrainingData,
+    EventType.RETRAINING_VERIFIED: RetrainingData,
+    EventType.RETRAINING_ESCALATED: RetrainingData,
+    EventType.SILENCE_BEGUN: SilenceData,
     EventType.EVENT_REJECTED: RejectedData,
 }
 MEANINGS: Final[Mapping[EventType, str]] = {
@@ -40,7 +43,10 @@ MEANINGS: Final[Mapping[EventType, str]] = {
     EventType.ALERT_UPDATED: "An open incident has changed, or is still there.",
     EventType.ALERT_RESOLVED: "An incident is over.",
     EventType.RETRAINING_REQUESTED: "A model should go back to an earlier stage and come back renewed.",
-    EventType.RETRAINING_CANCELLED: "A request is not asked for any more, or has expired.",
+    EventType.RETRAINING_CANCELLED: "A request is over without a new version: taken back, refused, failed or expired.",
+    EventType.RETRAINING_VERIFIED: "The new version that answered a request ends what was asked about.",
+    EventType.RETRAINING_ESCALATED: "The new version did not help: the next request goes back to an earlier stage.",
+    EventType.SILENCE_BEGUN: "Incidents that match wake nobody for a time.",
     EventType.EVENT_REJECTED: "An event that came in could not be taken.",
 }
 
@@ -68,7 +74,14 @@ CHANNELS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "alerts": (
         "send", "Incidents: opened, updated, resolved.", ("alert_opened", "alert_updated", "alert_resolved"),
     ),
-    "retraining": ("send", "Retraining requests.", ("retraining_requested", "retraining_cancelled")),
+    "retraining": (
+        "send", "Retraining requests, and what became of them.",
+        ("retraining_requested", "retraining_cancelled", "retraining_verified", "retraining_escalated"),
+    ),
+    "incidents": (
+        "send", "What is open now, compacted: the last event of each incident, request, silence; null when it is over.",
+        ("alert_opened", "alert_updated", "retraining_requested", "silence_begun"),
+    ),
     "rejected": ("send", "Events that could not be taken, and why.", ("event_rejected",)),
 }  # fmt: skip
 """By name in `[topics]`: what driftd does with it, what it is, and the events that it carries."""
@@ -79,6 +92,7 @@ ADDRESSES: Final[Mapping[str, str]] = {
     "control": "driftd.control",
     "alerts": "driftd.alerts",
     "retraining": "driftd.retraining",
+    "incidents": "driftd.incidents",
     "rejected": "driftd.rejected",
 }
 """Names of topics where `[topics]` in config.toml says nothing else."""

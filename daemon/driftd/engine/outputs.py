@@ -9,6 +9,7 @@ class OutputTopic(StrEnum):
 
     ALERTS = "alerts"
     RETRAINING = "retraining"
+    INCIDENTS = "incidents"
     REJECTED = "rejected"
 
 
@@ -16,7 +17,9 @@ class OutputTopic(StrEnum):
 class OutputEvent:
     """One CloudEvent on its way out: structured JSON in `value`, the attributes besides as `ce_*` headers.
 
-    `event_id` is derived from what decided it (never random), so a subscriber can drop repeats.
+    `event_id` is derived from what decided it (never random), so a subscriber can drop repeats. `standing` is the key
+    by which it is remembered in the compacted topic of what is open now, until one that `is_over` comes by that key.
+    An event of that topic itself (a silence) is one that nobody else is told.
     """
 
     topic: OutputTopic
@@ -25,6 +28,8 @@ class OutputEvent:
     event_type: str
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
+    standing: str | None = None
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class ShardLoop:
             await inputs.open(engine.offsets)
         except Gap as gap:
             alert = gap_alert(gap, engine.status().clock_ms)
-            await transactions.commit([message_of(alert, self._config.topics)])
+            await transactions.commit(messages_of(alert, self._config.topics))
             raise
         self.view.state_bytes = {key: len(value) for key, value in stored.state.entries.items()}
         log.info("shard runs", shard=shard, partitions=len(sources), entries=len(stored.state.entries))
@@ -210,7 +210,7 @@ class Session:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments))
 
     def _outputs(self) -> list[Message]:
-        return [message_of(event, self._topics) for event in self._told]
+        return [message for event in self._told for message in messages_of(event, self._topics)]
 
     def _entries(self, changes: Mapping[str, bytes | None]) -> list[Message]:
         entries = dict(changes)
@@ -232,6 +232,13 @@ class Session:
         view.lag_records = self._inputs.lag_records()
 
 
-def message_of(event: OutputEvent, topics: Topics) -> Message:
-    """`event` on its way to its topic."""
-    return Message(getattr(topics, event.topic.value), event.key.encode(), event.value, event.headers)
+def messages_of(event: OutputEvent, topics: Topics) -> list[Message]:
+    """`event` on its way to its topic, and to the compacted topic of what is open now, which forgets what is over."""
+    name = getattr(topics, event.topic.value)
+    messages = (
+        [] if name == topics.incidents else [Message(name, event.key.encode(), event.value, event.headers)]
+    )
+    if event.standing is not None:
+        value, headers = (None, ()) if event.is_over else (event.value, event.headers)
+        messages.append(Message(topics.incidents, event.standing.encode(), value, headers))
+    return messages

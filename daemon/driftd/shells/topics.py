@@ -50,16 +50,16 @@ def wanted_topics(topics: Topics) -> dict[str, Wanted]:
     """Every topic of the configuration by name, as it should be."""
     kept = {"cleanup.policy": "delete", "retention.ms": str(topics.retention_ms)}
     large = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
-    state = {
+    compacted = {
         "cleanup.policy": "compact",
         "min.cleanable.dirty.ratio": "0.1",
         "segment.ms": str(DAY_MS),
-        **large,
     }
     outputs = (topics.alerts, topics.retraining, topics.rejected)
     wanted = {name: Wanted(topics.input_partitions, False, kept) for name in topics.inputs}
     wanted |= {name: Wanted(1, False, kept) for name in outputs}
-    wanted[topics.state] = Wanted(topics.shard_count, True, state)
+    wanted[topics.incidents] = Wanted(1, False, compacted)
+    wanted[topics.state] = Wanted(topics.shard_count, True, {**compacted, **large})
     wanted[topics.journal] = Wanted(topics.shard_count, True, {**kept, **large})
     wanted[topics.shards] = Wanted(topics.shard_count, True, {"cleanup.policy": "delete"})
     return wanted

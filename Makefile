@@ -64,8 +64,9 @@ schemas: install ## write schemas/ anew from the contract
 recordings: tools ## write tests/recordings/ anew, and what driftd says of them; read the diff
 	PYTHONPATH=tests $(BIN)/python -m recordings.make
 
-pictures: tools ## draw the pictures of docs/labels.md anew, out of tests/recordings/
+pictures: tools ## draw the pictures of docs/labels.md and docs/speech.md anew, out of their recordings
 	$(BIN)/python -m benchmarks.label_pictures
+	$(BIN)/python -m benchmarks.speech_pictures
 
 dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build

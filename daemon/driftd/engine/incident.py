@@ -103,7 +103,8 @@ class Part:
         known = self.findings.get(finding.key)
         if known is None or finding.strength > known.strength:
             self.findings[finding.key] = finding
-        if finding.onset.at_ms < self.onset.at_ms:
+        # what ticks tell is since the begin of a window, which says less than what is there already
+        if finding.onset.at_ms < self.onset.at_ms and not finding.words:
             self.onset = finding.onset
         if severity.rank > self.severity.rank:
             self.severity = severity
@@ -176,7 +177,7 @@ class Incident:
     @property
     def claims(self) -> int:
         """How many of its findings say themselves what is wrong."""
-        return sum(finding.claim is not None for finding in self.findings)
+        return sum(finding.claim is not None or bool(finding.words) for finding in self.findings)
 
     @property
     def onset(self) -> Place:

@@ -46,6 +46,10 @@ class ModelStatus:
     periods: tuple[PeriodStatus, ...] = ()
     producers: tuple[tuple[str, str, int], ...] = ()
     """What is counted of those that number their events: source, what (see `driftd.engine.producers`), how many."""
+    open_severities: tuple[str, ...] = ()
+    """Those of `open_incidents`, in their order."""
+    request_deadline_ms: int | None = None
+    """Until when the request in flight is to be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,8 @@ def model_status(monitor: Monitor) -> ModelStatus:
         silent,
         monitor.performance.report(monitor.join.clock_ms),
         tuple(monitor.pulse.producers.counted()),
+        tuple(incident.severity.value for incident in monitor.incidents.open_incidents()),
+        None if request is None else request.deadline_ms,
     )
 
 

@@ -47,7 +47,7 @@ def own_broker(kafka: KafkaInstall, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def prometheus() -> PrometheusInstall:
-    """promtool and Alertmanager; fetched once. Skips only where there is no Debian to fetch them from."""
+    """Alertmanager and promtool; fetched once. Skips only where there is no Debian to fetch them from."""
     try:
         return prometheus_install()
     except NoApt as reason:

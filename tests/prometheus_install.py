@@ -1,4 +1,4 @@
-"""Where the tests' promtool and Alertmanager come from. Rule: nothing is installed; Debian's packages are unpacked, once.
+"""Where the tests' promtool and Alertmanager come from. Rule: nothing is installed; packages are unpacked, once.
 
 The machine's own programs are taken where they are on the PATH. Else apt-get, as the machine has it set up, fetches the
 packages into the user's cache, which needs no root; with lists of its own where the machine's are missing or old. On a
@@ -19,6 +19,10 @@ from kafka_install import cache_folder, locked
 
 PACKAGES = {"prometheus": "promtool", "prometheus-alertmanager": "prometheus-alertmanager"}
 """Debian's packages, and the program that is wanted of each."""
+TEMPLATES_INSTALLED = b"/usr/share/prometheus/alertmanager"
+TEMPLATES_UNPACKED = b".////share/prometheus/alertmanager"
+"""Debian's Alertmanager has the folder of its templates built in, where only an installed package leaves them. One
+that is unpacked looks below the folder that it is started in; the path has to be of the same length."""
 
 
 class NoApt(Exception):
@@ -31,7 +35,7 @@ class NoPackage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PrometheusInstall:
-    """The programs."""
+    """The programs. `alertmanager` is to be started in its own folder."""
 
     promtool: str
     alertmanager: str
@@ -57,7 +61,13 @@ def apt(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C"}
     command = ["apt-get", "-q", *arguments]
     return subprocess.run(
-        command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -70,7 +80,9 @@ def download(work: Path) -> list[Path]:
         done = apt(work, *options, "download", *PACKAGES)
     found = sorted(work.glob("*.deb"))
     if done.returncode != 0 or len(found) != len(PACKAGES):
-        raise NoPackage(f"apt-get could not download {' and '.join(PACKAGES)}:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise NoPackage(
+            f"apt-get could not download {' and '.join(PACKAGES)}:\n{(done.stdout + done.stderr)[-2000:]}"
+        )
     return found
 
 
@@ -93,10 +105,14 @@ def fetch(target: Path) -> None:
             )
             if unpacked.returncode != 0:
                 raise NoPackage(f"{package.name} could not be unpacked:\n{unpacked.stderr[-2000:]}")
-        programs = work / "programs"
-        programs.mkdir()
+        programs, unpacked_in = work / "programs", work / "unpacked" / "usr"
+        templates = Path("share", "prometheus", "alertmanager")
+        (programs / templates).parent.mkdir(parents=True)
+        (unpacked_in / templates).rename(programs / templates)
         for program in PACKAGES.values():
-            (work / "unpacked" / "usr" / "bin" / program).rename(programs / program)
+            content = (unpacked_in / "bin" / program).read_bytes()
+            (programs / program).write_bytes(content.replace(TEMPLATES_INSTALLED, TEMPLATES_UNPACKED))
+            (programs / program).chmod(0o755)
         programs.rename(target)
 
 

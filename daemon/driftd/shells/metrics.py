@@ -1,8 +1,8 @@
 """What Prometheus reads. Rule: every counter of the engine is a metric of the same name; a phase is shown, not guessed.
 
 `driftd_model_phase` has one series per model and phase, 1 for the one it is in: a model that cannot be judged yet
-is at "learning", "reference" or "silent", never merely without alerts. What is counted begins at 0, not at its first event:
-Prometheus sees no increase in a series that was not there before. docs/metrics.md is made from this file.
+is at "learning", "reference" or "silent", never merely without alerts. What is counted begins at 0, not at its first
+event: Prometheus sees no increase in a series that was not there before. docs/metrics.md is made from this file.
 """
 
 from collections import Counter
@@ -54,7 +54,10 @@ MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "deployments": "New versions.",
     "detectors_begun_anew": "Detectors whose options changed since their state was stored.",
     "resets": "References begun anew by a command.",
-    **{f"retraining_{phase.value}": f"Retraining requests that became {phase.value}." for phase in RequestPhase},
+    **{
+        f"retraining_{phase.value}": f"Retraining requests that became {phase.value}."
+        for phase in RequestPhase
+    },
 }
 """Counters of a model that are metrics of their own, with what they count; others come as they are named."""
 
@@ -181,9 +184,7 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     opened = [
         ((one.name, *which), count)
         for one in models
-        for which, count in sorted(
-            Counter(zip(one.open_incidents, one.open_severities, strict=True)).items()
-        )
+        for which, count in sorted(Counter(zip(one.open_incidents, one.open_severities, strict=True)).items())
     ]
     yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind", "severity"], opened)
     yield from performance_metrics(models)

@@ -92,7 +92,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
             over_budget += stream.watchers.over_budget if stream.watchers is not None else ()
             if phase == "watching" and stream.builder is not None:
                 missing = max(missing, events_missing(stream.profile, wanted))
-    silence = monitor.incidents.current.get(Kind.SILENCE)
+    silence = monitor.incidents.find(Kind.SILENCE)
     silent = tuple(
         (name, silence.findings[name].words)
         for name in monitor.pulse.reasons

@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from architecture import ROOT
 from driftd.contract.record import Source
 from driftd.engine.period_status import PeriodStatus
-from driftd.engine.status import EngineStatus, ModelStatus
+from driftd.engine.status import EngineStatus, IncidentStatus, ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
 from driftd.shells.metrics import build_registry
 
@@ -44,7 +44,11 @@ def busy_model(name: str = "fraud") -> ModelStatus:
         silent=(("labels", "no labels for 3 hours"),),
         periods=(PeriodStatus(0, 86_400_000, 5_000, 4_000, None, figures, estimated=figures),),
         producers=(("/pay", "missing", 3),),
-        open_severities=("critical", "warning", "info"),
+        incidents=(
+            IncidentStatus("performance", "critical", is_silenced=False),
+            IncidentStatus("silence", "warning", is_silenced=False),
+            IncidentStatus("data_drift", "info", is_silenced=True),
+        ),
         request_deadline_ms=1_790_000_000_000,
     )
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from architecture import ROOT
 from driftd.contract.rejection import RejectionReason
-from driftd.engine.retraining import RequestPhase
+from driftd.engine.request import RequestPhase
 from driftd.shard_view import ServiceView, ShardView
 from driftd.shells.metrics import ENGINE_COUNTERS, MODEL_COUNTERS, build_registry
 from metric_table import PAGE, TABLE, busy_registry, metric_table, shown_name

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from driftd import __version__
 from driftd.contract.rejection import RejectionReason
-from driftd.engine.retraining import IN_FLIGHT, RequestPhase
+from driftd.engine.request import IN_FLIGHT, RequestPhase
 from driftd.engine.status import ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
 
@@ -181,12 +181,7 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     yield gauge("model_waiting_labels", "Labels that wait for their prediction.", ["model"], early)
     sizes = [((one.name,), one.waiting_bytes) for one in models]
     yield gauge("model_waiting_bytes", "Memory that both take, about.", ["model"], sizes)
-    opened = [
-        ((one.name, *which), count)
-        for one in models
-        for which, count in sorted(Counter(zip(one.open_incidents, one.open_severities, strict=True)).items())
-    ]
-    yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind", "severity"], opened)
+    yield incident_metric(models)
     yield from performance_metrics(models)
     yield from retraining_metrics(models)
     names = [
@@ -197,6 +192,17 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
         counts = [((one.name,), one.counters.get(name, 0)) for one in models]
         about = MODEL_COUNTERS.get(name, f"{name.replace('_', ' ')} of the model.")
         yield counter(f"model_{name}", about, ["model"], counts)
+
+
+def incident_metric(models: Sequence[ModelStatus]) -> Metric:
+    """The open incidents; `silenced` is true for those that a silence of driftd covers."""
+    counts = Counter(
+        (one.name, each.kind, each.severity, str(each.is_silenced).lower())
+        for one in models
+        for each in one.incidents
+    )
+    about = "Incidents that are open; silenced: by a command in driftd.control."
+    return gauge("model_open_incidents", about, ["model", "kind", "severity", "silenced"], counts.items())
 
 
 def performance_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
@@ -236,7 +242,7 @@ def retraining_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     deadlines = [
         ((one.name,), one.request_deadline_ms / 1000) for one in models if one.request_deadline_ms is not None
     ]
-    about = "Until when the retraining request in flight is to be answered, since 1970."
+    about = "Until when the request in flight is to be answered or, if watched, verified; since 1970."
     yield gauge("model_retraining_deadline_timestamp_seconds", about, ["model"], deadlines)
 
 

@@ -68,7 +68,7 @@ def test_text_tells_a_person_what_happened_when_and_where_to_go_back_to(
     assert told.out.startswith(
         "2023-11-14 22:18  opened    data_drift     warning   m   go back to data\n"
         "                  since 2023-11-14 22:18: features.a shifted up: mean 2.975 -> 19.5\n"
-        "2023-11-14 22:18  opened    data_quality   critical  m   go back to data\n"
+        "2023-11-14 22:18  updated   data_quality   critical  m   go back to deployment\n"
         "                  since 2023-11-14 22:18: features.a out of the reference's range in 100 % of the events: mean"
     )
     assert "predictions 500, labels 0 (joined 0), rejected 0\n" in told.err

@@ -22,6 +22,5 @@ class RejectionReason(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_REQUEST = "unknown_request"
     STALE_DEPLOYMENT = "stale_deployment"
-    UNSUPPORTED = "unsupported"
     MODELS_MAX_REACHED = "models_max_reached"
     DUPLICATE_PREDICTION_ID = "duplicate_prediction_id"

@@ -115,7 +115,7 @@ class Incident:
 
     `silent_panes` counts panes since subscribers heard of it, `young_panes` those since it opened, up to the bound
     within which a change can still be of the same story: one whose onset is before `joins_until_ms`. What subscribers
-    heard last is in `severity`, `told_kind` and `told_signals`; `number` counts their alerts. `paged_rank` is the rank
+    heard last is in `severity`, `told_kind`, `told_signals` and `told_claims`; `number` counts their alerts. `paged_rank` is the rank
     of the severity at which somebody was woken. `opened_at_ms` stays what it was when the incident is opened again.
     """
 
@@ -127,6 +127,7 @@ class Incident:
     severity: Severity = Severity.INFO
     told_kind: Kind | None = None
     told_signals: int = 0
+    told_claims: int = 0
     opened_at_ms: int = 0
     silent_panes: int = 0
     young_panes: int = 0
@@ -171,6 +172,11 @@ class Incident:
                 part.findings.values(), key=lambda finding: (-finding.strength, finding.key)
             )
         ]
+
+    @property
+    def claims(self) -> int:
+        """How many of its findings say themselves what is wrong."""
+        return sum(finding.claim is not None for finding in self.findings)
 
     @property
     def onset(self) -> Place:

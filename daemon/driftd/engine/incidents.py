@@ -257,11 +257,14 @@ class Incidents:
 
     def _still_open(self, incident: Incident, evaluation: Evaluation) -> list[Change]:
         joined = len(incident.findings) > incident.told_signals
+        explained = (
+            incident.claims > incident.told_claims
+        )  # these say what is the matter, so nobody waits for them
         if incident.worst().rank > incident.severity.rank:
             cause = Cause.SEVERITY_RAISED
         elif incident.kind is not incident.told_kind:
             cause = Cause.KIND_CHANGED
-        elif joined and incident.silent_panes >= self.settings.keep_open_panes:
+        elif explained or (joined and incident.silent_panes >= self.settings.keep_open_panes):
             cause = Cause.SIGNALS_JOINED
         elif incident.silent_panes >= self.settings.update_panes:
             cause = Cause.STILL_OPEN
@@ -272,6 +275,7 @@ class Incidents:
     def _tell(self, incident: Incident, cause: Cause, evaluation: Evaluation) -> Change:
         incident.move(cause)
         incident.silent_panes, incident.told_signals = 0, len(incident.findings)
+        incident.told_claims = incident.claims
         incident.told_kind, worst = incident.kind, incident.worst()
         incident.severity = max(incident.severity, worst, key=lambda severity: severity.rank)
         return Change(incident, cause, evaluation)

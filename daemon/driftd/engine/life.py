@@ -15,7 +15,7 @@ from driftd.engine.marks import Marks
 from driftd.engine.outputs import OutputEvent
 from driftd.engine.request import Request, RequestPhase, Step
 from driftd.engine.retraining import Retraining
-from driftd.engine.retraining_telling import Asked, asked_again, request_data, request_event
+from driftd.engine.retraining_telling import Asked, asked_again, request_data, request_event, risks_of
 from driftd.engine.silences import Silences
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.telling import Teller
@@ -89,6 +89,7 @@ class Life:
     def deploy(self, version: str, place: Place, *, is_past: bool) -> list[OutputEvent]:
         """Version `version`, which ran before if it `is_past`, is out: whatever was open is over."""
         self._at(place)
+        self._weigh_again()
         events = self._told(self.incidents.close_all(), place)
         request = self.retraining.deployed(version, self.now_ms, is_past=is_past)
         return events if request is None else events + self._published(request, place)
@@ -158,6 +159,22 @@ class Life:
             evidence = self.teller.evidence(asking)
             asked = Asked(self.model, version, place_data(onset), harm, evidence, place, self.now_ms, wanted)
         request.data = request_data(request, asked, self.marks)
+
+    def _weigh_again(self) -> None:
+        """Before the version that was asked about is gone: what it errs by is known better than when it was found."""
+        request = self.retraining.current
+        if (
+            request is None
+            or request.data is None
+            or request.is_again
+            or request.phase is RequestPhase.WATCHED
+        ):
+            return
+        harm = self.teller.harm(request.data.data_range.from_at_ms, self.incidents.moved())
+        limit = risk_limit(harm)
+        if limit is not None:
+            request.risk_limit = limit
+            request.data = request.data.model_copy(update=risks_of(harm))
 
     def _published(self, request: Request, place: Place) -> list[OutputEvent]:
         self._count(f"retraining_{request.phase.value}", 1)

@@ -61,10 +61,6 @@ class Asked:
 
 def request_data(request: Request, asked: Asked, marks: Marks) -> RetrainingData:
     """The data of a `request` that begins."""
-    harm = asked.harm
-    before, after = (None, None) if harm is None else (harm.risk_before, harm.risk_after)
-    is_harmful = harm is not None and harm.verdict is Verdict.HARMFUL
-    gain = after - before if is_harmful and before is not None and after is not None else None
     data_range = range_of(asked, marks)
     return RetrainingData(
         request_id=request.request_id,
@@ -78,16 +74,23 @@ def request_data(request: Request, asked: Asked, marks: Marks) -> RetrainingData
         summary="",
         evidence=list(asked.evidence),
         data_range=data_range,
-        risk_before=_figure(before),
-        risk_after=_figure(after),
         risk_new=None,
-        expected_gain=_figure(gain),
+        **risks_of(asked.harm),
         new_version=None,
         requested_at_ms=asked.now_ms,
         not_before_ms=not_before_ms(data_range, asked, request.deadline_ms),
         deadline_ms=request.deadline_ms,
         attempt=request.attempt,
     )
+
+
+def risks_of(harm: Harm | None) -> dict[str, float | None]:
+    """What is known of the risk before and after a change, as a request says it."""
+    before, after = (None, None) if harm is None else (harm.risk_before, harm.risk_after)
+    is_harmful = harm is not None and harm.verdict is Verdict.HARMFUL
+    gain = after - before if is_harmful and before is not None and after is not None else None
+    figures = {"risk_before": before, "risk_after": after, "expected_gain": gain}
+    return {name: None if figure is None else rounded(figure) for name, figure in figures.items()}
 
 
 def asked_again(

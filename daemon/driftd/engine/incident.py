@@ -116,8 +116,9 @@ class Incident:
 
     `silent_panes` counts panes since subscribers heard of it, `young_panes` those since it opened, up to the bound
     within which a change can still be of the same story: one whose onset is before `joins_until_ms`. What subscribers
-    heard last is in `severity`, `told_kind`, `told_signals` and `told_claims`; `number` counts their alerts. `paged_rank` is the rank
-    of the severity at which somebody was woken. `opened_at_ms` stays what it was when the incident is opened again.
+    heard last is in `severity`, `told_kind`, `told_signals` and `told_claims`; `number` counts their alerts.
+    `paged_rank` is the rank of the severity at which somebody was woken. `opened_at_ms` stays what it was when the
+    incident is opened again.
     """
 
     incident_id: str

@@ -1,7 +1,6 @@
 """What people and pipelines say, as the engine follows it: in log order, remembered, or given back with its reason."""
 
 import json
-import random
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from driftd.contract.record import Record
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.silences import LONGEST_MS, SILENCES_MAX
-from streams import FIRST_MS, control, prediction
+from streams import FIRST_MS, control
 from test_engine import LABELS_ONLY, labelled, normal, predictions, small_config, told
 
 DAY_MS = 86_400_000
@@ -275,28 +274,3 @@ def test_a_deployment_that_comes_too_late_is_refused_and_a_rollback_is_not() -> 
     assert engine.status().models[0].version == "2"
     engine.apply([control(3, END_MS + 9, type="deployment", model="m", model_version="1")])
     assert engine.status().models[0].version == "1"
-
-
-def fifty(seed: int, count: int, start: int, moved: tuple[int, ...] = ()) -> list[Record]:
-    """Events of fifty features that hang together; all of them move by a little, and `moved` by more."""
-    rng = random.Random(seed)
-    records = []
-    for i in range(start, start + count):
-        common = rng.gauss(0, 1)
-        values = {}
-        for f in range(50):
-            shift = 0.0 if not moved else (4.0 if f in moved else 1.2)
-            values[f"f{f}"] = 0.7 * common + 0.7 * rng.gauss(0, 1) + shift
-        records.append(prediction(i, FIRST_MS + i * 1000, features=values))
-    return records
-
-
-def test_fifty_features_that_move_at_once_are_one_incident_and_none_when_delivered_again() -> None:
-    engine = Engine(small_config())
-    moved = (7, 19, 33)
-    quiet, shifted = fifty(1, 400, 0), fifty(2, 200, 400, moved)
-    assert told(engine, quiet) == []
-    alerts = told(engine, shifted)
-    assert len({alert["incident_id"] for alert in alerts}) == 1
-    assert sum(alert["page"] for alert in alerts) <= 2
-    assert told(engine, [*quiet, *shifted]) == []

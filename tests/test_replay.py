@@ -37,7 +37,7 @@ def written(name: str, records: Sequence[Record]) -> str:
 def test_json_is_one_cloudevent_a_line_and_then_the_periods_of_a_model_with_labels(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["replay", written("r.jsonl", Story(5, 800).tell()), "--format", "json"]) == 0
+    assert main(["replay", written("r.jsonl", Story(3, 800).tell()), "--format", "json"]) == 0
     told = capsys.readouterr()
     lines = [json.loads(line) for line in told.out.splitlines()]
     events = [line for line in lines if line["type"] != "periods"]

@@ -68,7 +68,7 @@ HAPPENINGS: Final[Sequence[Happening]] = (
     Happening(
         What.FILLER, CODES, 35.3, DAYS, "labels", 'the transcribers write "um…" where they wrote "um,"'
     ),
-    Happening(What.CLIPPING, DIGITS, 39.25, 40.75, "data", "a preamplifier is turned up until it clips"),
+    Happening(What.CLIPPING, DIGITS, 39.25, 40.75, "deployment", "a preamplifier is turned up until it clips"),
     Happening(
         What.LATENCY,
         DIGITS,

@@ -27,9 +27,9 @@ SETTLING_MS: Final = DAY_MS
 PAGES: Final = ("warning", "critical")
 
 CONFIG_TEXT: Final = """
-# At 260 predictions a day an incident is over after two quiet days, not four.
+# At 260 predictions a day an incident of the inputs is over after a quiet day, not four.
 [defaults.incidents]
-keep_open_panes = 32
+keep_open_panes = 16
 
 # At 60 a day it would take three months to see 5,000.
 [[models]]

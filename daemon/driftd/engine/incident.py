@@ -103,7 +103,8 @@ class Part:
         known = self.findings.get(finding.key)
         if known is None or finding.strength > known.strength:
             self.findings[finding.key] = finding
-        if finding.onset.at_ms < self.onset.at_ms:
+        # what ticks tell is since the begin of a window, which says less than what is there already
+        if finding.onset.at_ms < self.onset.at_ms and not finding.words:
             self.onset = finding.onset
         if severity.rank > self.severity.rank:
             self.severity = severity
@@ -115,8 +116,9 @@ class Incident:
 
     `silent_panes` counts panes since subscribers heard of it, `young_panes` those since it opened, up to the bound
     within which a change can still be of the same story: one whose onset is before `joins_until_ms`. What subscribers
-    heard last is in `severity`, `told_kind`, `told_signals` and `told_claims`; `number` counts their alerts. `paged_rank` is the rank
-    of the severity at which somebody was woken. `opened_at_ms` stays what it was when the incident is opened again.
+    heard last is in `severity`, `told_kind`, `told_signals` and `told_claims`; `number` counts their alerts.
+    `paged_rank` is the rank of the severity at which somebody was woken. `opened_at_ms` stays what it was when the
+    incident is opened again.
     """
 
     incident_id: str
@@ -176,7 +178,7 @@ class Incident:
     @property
     def claims(self) -> int:
         """How many of its findings say themselves what is wrong."""
-        return sum(finding.claim is not None for finding in self.findings)
+        return sum(finding.claim is not None or bool(finding.words) for finding in self.findings)
 
     @property
     def onset(self) -> Place:

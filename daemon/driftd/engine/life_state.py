@@ -18,8 +18,8 @@ Document = dict[str, Any]
 
 PART_PLAIN: Final = ("is_held", "is_over", "held_panes", "quiet_panes", "open_panes")
 INCIDENT_PLAIN: Final = (
-    "incident_id", "told_signals", "told_claims", "opened_at_ms", "silent_panes", "young_panes", "joins_until_ms", "number",
-    "reopened", "paged_rank", "acknowledged_by", "silenced_by",
+    "incident_id", "told_signals", "told_claims", "opened_at_ms", "silent_panes", "young_panes", "joins_until_ms",
+    "number", "reopened", "paged_rank", "acknowledged_by", "silenced_by",
 )  # fmt: skip
 REQUEST_PLAIN: Final = (
     "request_id", "attempt", "deadline_ms", "reason", "new_version", "risk_new", "is_again",

@@ -55,7 +55,7 @@ class Marks:
 
     def to_json(self) -> dict[str, object]:
         """The marks as an object: the sources once, and rows of numbers."""
-        sources = list(dict.fromkeys(source for mark in self.all for source in mark.offsets))
+        sources = sorted({source for mark in self.all for source in mark.offsets})
         rows = [
             [mark.predictions, mark.labelled, *(mark.offsets.get(source, -1) for source in sources)]
             for mark in self.all

@@ -16,7 +16,7 @@ CODES: Final = "voice-codes"
 START_MS: Final = 1_780_272_000_000
 """Monday, 2026-06-01, 00:00 UTC."""
 DAY_MS: Final = 86_400_000
-DAYS: Final = 79
+DAYS: Final = 77
 DEPLOYED_DAY: Final = 72.375
 """When version 2 of DIGITS goes out, which takes steady noise away before it listens."""
 

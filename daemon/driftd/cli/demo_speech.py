@@ -24,7 +24,6 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 SETTLING_MS: Final = DAY_MS
 """Labels come hours late, so what is said within a day after an accident may still be about it."""
-PAGES: Final = ("warning", "critical")
 
 CONFIG_TEXT: Final = """
 # At 260 predictions a day an incident of the inputs is over after a quiet day, not four.
@@ -95,15 +94,6 @@ def prediction_times(recording: Iterable[Sequence[Record]]) -> Mapping[str, Sequ
     return times
 
 
-def opened(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of each incident the first alert that is a page, in the order in which they came."""
-    pages: dict[str, Mapping[str, Any]] = {}
-    for alert in alerts:
-        if alert["phase"] == "open" and alert["severity"] in PAGES:
-            pages.setdefault(alert["incident_id"], alert)
-    return list(pages.values())
-
-
 def is_about(alert: Mapping[str, Any], happening: Mapping[str, Any]) -> bool:
     """Whether `alert` was decided while `happening` went on, or soon after, and of the same model."""
     at_ms = alert["decided"]["at_ms"]
@@ -114,10 +104,11 @@ def is_about(alert: Mapping[str, Any], happening: Mapping[str, Any]) -> bool:
 def said_of(
     happening: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], times: Mapping[str, Sequence[int]]
 ) -> list[Said]:
-    """What driftd said of `happening`: the first alert of each stage."""
+    """What driftd said of `happening`: of each stage the first alert, opened since then or a page."""
     by_stage: dict[str, Said] = {}
-    for alert in opened(alerts):
-        if is_about(alert, happening):
+    for alert in alerts:
+        is_new = alert["page"] or alert["opened_at_ms"] >= happening["from_ms"]
+        if alert["phase"] == "open" and is_new and is_about(alert, happening):
             at_ms, begin = alert["decided"]["at_ms"], happening["from_ms"]
             model_times = times[happening["model"]]
             events = bisect_right(model_times, at_ms) - bisect_left(model_times, begin)
@@ -130,7 +121,7 @@ def false_pages(
 ) -> list[Mapping[str, Any]]:
     """The pages that are about no accident."""
     accidents = [one for one in happenings if one["stage"] is not None]
-    return [alert for alert in opened(alerts) if not any(is_about(alert, one) for one in accidents)]
+    return [one for one in alerts if one["page"] and not any(is_about(one, what) for what in accidents)]
 
 
 def table_lines(

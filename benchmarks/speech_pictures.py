@@ -30,22 +30,22 @@ BEGAN_MS = 1_780_272_000_000
 DAYS_SHOWN = 80
 TICK_DAYS = 14
 MONTHS = {6: "June", 7: "July", 8: "August"}
-DIGITS, CODES = "voice-digits", "voice-codes"
+DIGITS = "voice-digits"
 BY_WEEK = CONFIG_TEXT.replace("[[models]]", f"[defaults.labels]\nperiod_ms = {WEEK_MS}\n\n[[models]]", 1)
 COLORS = {"data": "#d55e00", "labels": "#cc79a7", "modeling": "#009e73", "deployment": "#0072b2"}
 BLUE, GRAY = "#0072b2", "#8c8c8c"
-Interval = tuple[float, float, float]
 
 
 @dataclass(slots=True)
 class Lived:
     """What an engine knew and said: word error by when its week began; alerts that were opened, in order of time.
 
-    `estimated` is what was known when the week ended, mostly before its labels; `realised` what its labels said later.
+    `estimated` is what was known when the week ended, mostly before its labels, with its interval; `realised` what all
+    of its labels say.
     """
 
-    estimated: dict[str, dict[int, Interval]] = field(default_factory=lambda: {DIGITS: {}, CODES: {}})
-    realised: dict[str, dict[int, Interval]] = field(default_factory=lambda: {DIGITS: {}, CODES: {}})
+    estimated: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    realised: dict[int, float] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -81,34 +81,34 @@ def lived(records: Sequence[Record]) -> Lived:
         for event in engine.apply(records[begin:end]).events:
             if event.event_type.endswith("alert.opened.v1"):
                 lives.alerts.append(json.loads(event.value)["data"])
-        for model in (DIGITS, CODES):
-            _ask(engine, model, end_ms, lives)
+        for one in engine.monitors[DIGITS].performance.full_report(end_ms):
+            accuracy, low, high = one.estimated.get("estimated_accuracy", (None, None, None))
+            if (
+                one.start_ms + WEEK_MS == end_ms
+                and accuracy is not None
+                and low is not None
+                and high is not None
+            ):
+                lives.estimated[one.start_ms] = 1 - accuracy, 1 - high, 1 - low
         begin = end
+    lives.realised = realised_of(records)
     return lives
 
 
-def _ask(engine: Engine, model: str, end_ms: int, lives: Lived) -> None:
-    """What is known of the weeks of `model` at `end_ms`."""
-    for one in engine.monitors[model].performance.full_report(end_ms):
-        figures = one.estimated.get("estimated_accuracy")
-        if figures is not None and one.start_ms + WEEK_MS == end_ms:
-            lives.estimated[model][one.start_ms] = _error(figures)
-        known = one.figures.get("accuracy") or one.figures.get("word_error_rate")
-        if known is not None and one.immature is None:
-            lives.realised[model][one.start_ms] = (
-                _error(known) if "accuracy" in one.figures else _interval(known)
-            )
-
-
-def _interval(told: tuple[float, float | None, float | None]) -> Interval:
-    value, low, high = told
-    return value, value if low is None else low, value if high is None else high
-
-
-def _error(accuracy: tuple[float, float | None, float | None]) -> Interval:
-    """The word error of one-word answers of which so many are right."""
-    value, low, high = _interval(accuracy)
-    return 1 - value, 1 - high, 1 - low
+def realised_of(records: Sequence[Record]) -> dict[int, float]:
+    """By when a week began, the share of its labelled predictions whose label is another word."""
+    made: dict[str, tuple[int, str]] = {}
+    wrong: dict[int, list[bool]] = {}
+    for record in records:
+        event = json.loads(record.value or b"{}")
+        if event.get("model") != DIGITS:
+            continue
+        if record.topic == "predictions":
+            made[event["prediction_id"]] = event["at_ms"] // WEEK_MS * WEEK_MS, event["prediction"]
+        elif record.topic == "labels":
+            week, answer = made[event["prediction_id"]]
+            wrong.setdefault(week, []).append(answer != event["label"])
+    return {week: sum(those) / len(those) for week, those in sorted(wrong.items())}
 
 
 def day_of(at_ms: float) -> float:
@@ -123,19 +123,28 @@ def draw_weeks(lives: Lived, happenings: Sequence[Mapping[str, Any]]) -> Figure:
     for one in happenings:
         if one["model"] == DIGITS and one["stage"] is not None:
             axes.axvspan(*_span(one), color=COLORS[one["stage"]], alpha=0.15, lw=0)
-    for values, style, words in (
-        (
-            lives.realised[DIGITS],
-            {"fmt": "o-", "color": "black"},
-            "realised, by transcripts that came hours later",
-        ),
-        (
-            lives.estimated[DIGITS],
-            {"fmt": "s:", "color": BLUE, "mfc": "white"},
-            "estimated when the week ended",
-        ),
-    ):
-        _errorbars(axes, values, style, words)
+    middle = [day_of(start_ms + WEEK_MS / 2) for start_ms in lives.realised]
+    axes.plot(
+        middle,
+        list(lives.realised.values()),
+        "o-",
+        color="black",
+        ms=4,
+        lw=1,
+        label="realised: all transcripts",
+    )
+    told = list(lives.estimated.values())
+    axes.errorbar(
+        [day_of(start_ms + WEEK_MS / 2) for start_ms in lives.estimated],
+        [value for value, _, _ in told],
+        [[value - low for value, low, _ in told], [high - value for value, _, high in told]],
+        fmt="s:",
+        color=BLUE,
+        mfc="white",
+        ms=4,
+        lw=1,
+        label="estimated when the week ended",
+    )
     for alert in lives.alerts:
         if alert["model"] == DIGITS:
             axes.axvline(day_of(alert["decided"]["at_ms"]), ymin=0.94, color=COLORS[alert["stage"]], lw=1.4)
@@ -147,14 +156,6 @@ def draw_weeks(lives: Lived, happenings: Sequence[Mapping[str, Any]]) -> Figure:
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     return figure
-
-
-def _errorbars(axes: Axes, values: Mapping[int, Interval], style: Mapping[str, Any], words: str) -> None:
-    middle = [day_of(start_ms + WEEK_MS / 2) for start_ms in values]
-    told = [value for value, _, _ in values.values()]
-    below = [value - low for value, low, _ in values.values()]
-    above = [high - value for value, _, high in values.values()]
-    axes.errorbar(middle, told, [below, above], ms=4, lw=1, elinewidth=0.8, label=words, **style)
 
 
 def draw_said(lives: Lived, happenings: Sequence[Mapping[str, Any]]) -> Figure:

@@ -17,7 +17,7 @@ START_MS: Final = 1_780_272_000_000
 """Monday, 2026-06-01, 00:00 UTC."""
 DAY_MS: Final = 86_400_000
 DAYS: Final = 77
-DEPLOYED_DAY: Final = 72.375
+DEPLOYED_DAY: Final = 73.375
 """When version 2 of DIGITS goes out, which takes steady noise away before it listens."""
 
 
@@ -68,7 +68,9 @@ HAPPENINGS: Final[Sequence[Happening]] = (
     Happening(
         What.FILLER, CODES, 35.3, DAYS, "labels", 'the transcribers write "um…" where they wrote "um,"'
     ),
-    Happening(What.CLIPPING, DIGITS, 39.25, 40.75, "deployment", "a preamplifier is turned up until it clips"),
+    Happening(
+        What.CLIPPING, DIGITS, 39.25, 40.75, "deployment", "a preamplifier is turned up until it clips"
+    ),
     Happening(
         What.LATENCY,
         DIGITS,

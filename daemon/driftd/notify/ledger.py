@@ -12,16 +12,19 @@ class Ledger:
     def __init__(self) -> None:
         self._open: deque[int] = deque()
         self._settled: set[int] = set()
+        self._last = -1
 
     def __len__(self) -> int:
         """How many are on their way, or wait for one that is."""
         return len(self._open)
 
-    def take(self, offset: int) -> None:
-        """One more is on its way. Offsets rise; markers of transactions leave holes between them."""
-        if self._open and offset <= self._open[-1]:
-            raise ValueError(f"offset {offset} came after {self._open[-1]}")
+    def take(self, offset: int) -> bool:
+        """One more is on its way; False where it came before. Markers of transactions leave holes between offsets."""
+        if offset <= self._last:
+            return False
+        self._last = offset
         self._open.append(offset)
+        return True
 
     def settle(self, offset: int) -> int | None:
         """It was delivered, or is not to be told; the offset to be committed now, None where one before is open."""

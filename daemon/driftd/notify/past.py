@@ -32,6 +32,15 @@ class Past:
         before = [n for n in self.alerts if n.place.offset < (self.committed.get(n.place.partition) or 0)]
         return [*older, *before]
 
+    def next_offsets(self) -> dict[tuple[str, int], int]:
+        """The first alert behind the committed one, where there is one: the log must not go on later than there."""
+        found: dict[tuple[str, int], int] = {}
+        for notice in self.alerts:
+            place = notice.place
+            if place.offset >= (self.committed.get(place.partition) or 0):
+                found.setdefault((place.topic, place.partition), place.offset)
+        return found
+
     def open_ids(self) -> set[str]:
         """The incidents that are open now."""
         return {notice.data.incident_id for notice in self.open_now if isinstance(notice.data, Alert)}

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
@@ -24,6 +24,7 @@ from driftd.notify.digest import Digest, Settle
 from driftd.notify.ledger import Ledger
 from driftd.notify.notice import Notice, Place, UnreadableNotice, read_notice
 from driftd.notify.past import Past
+from driftd.notify.receiver import Receiver, Repeater
 from driftd.notify.routing import Decision, Told
 from driftd.notify.view import ReceiverView
 
@@ -34,30 +35,6 @@ ATTEMPTS_MAX: Final = 8
 STALE_TAKES_MAX: Final = 8
 Commit = Callable[[str, int, int], Awaitable[bool]]
 Part = tuple[str, int]
-
-
-class Receiver(Protocol):
-    """Whoever is told."""
-
-    async def send(self, notice: Notice) -> Outcome:
-        """One attempt; raises nothing but our own bugs."""
-        ...
-
-    async def close(self) -> None:
-        """End all connections."""
-        ...
-
-
-class Repeater(Protocol):
-    """A receiver that forgets what is not sent again."""
-
-    def recall(self, told: Iterable[Notice], open_ids: set[str]) -> None:
-        """Know what it was told, and which incidents of that are open now."""
-        ...
-
-    async def send_again(self) -> Outcome:
-        """One attempt to send all that is open."""
-        ...
 
 
 class Deliveries:
@@ -81,6 +58,8 @@ class Deliveries:
         self._send_digest = send_digest
         self._repeater = repeater
         self._is_closed = False
+        self._epoch = 0
+        self._begun = asyncio.Event()
         self._places = asyncio.Semaphore(WAITING_MAX)
         self._attempts = asyncio.Semaphore(ATTEMPTS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,14 +73,15 @@ class Deliveries:
         self._ledgers: dict[Part, Ledger] = {}
         self._reached: dict[Part, int] = {}
         self._reached_changed = asyncio.Event()
+        self._next: dict[Part, int] = {}
         stale, self._places = self._places, asyncio.Semaphore(WAITING_MAX)
         for _ in range(STALE_TAKES_MAX):
             stale.release()  # who waits for a place finds that it was for nothing
         self._view.waiting = 0
 
     async def begin(self, past: Past) -> None:
-        """Begin anew behind what `past` says was told; whatever is on its way is dropped, and comes again."""
-        await self.drop()
+        """Begin behind what `past` says was told. What came since `drop` was waiting for this."""
+        self._next = past.next_offsets()
         told = [notice for notice in past.told() if self._told.note(notice).is_told]
         self._start(self._commit_reached())
         if self._repeater is not None:
@@ -110,9 +90,12 @@ class Deliveries:
         if self._send_digest is not None:
             self._start(self._tell_digests(self._send_digest))
         self._view.is_assigned = True
+        self._begun.set()
 
     async def drop(self) -> None:
         """End all that is on its way, with a last commit. What was not taken is not committed, so it comes again."""
+        self._epoch += 1
+        self._begun.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -140,15 +123,15 @@ class Deliveries:
 
     async def take(self, value: bytes | None, place: Place) -> None:
         """Take the next record; returns when it is on its way, or there is nothing to tell."""
-        part = (place.topic, place.partition)
+        epoch = self._epoch
+        await self._begun.wait()
         places = self._places
         await places.acquire()
-        if self._is_closed or places is not self._places:
-            return  # dropped meanwhile: it was not committed, so it comes again
-        ledger = self._ledgers.setdefault(part, Ledger())
-        ledger.take(place.offset)
-        self._view.waiting += 1
-        settle = partial(self._settle, part, ledger, place.offset)
+        # what was dropped meanwhile was not committed, so it comes again
+        is_ours = epoch == self._epoch and not self._is_closed
+        if not is_ours or (settle := self._enter(place)) is None:
+            places.release()
+            return
         try:
             notice = read_notice(value or b"", place)
         except UnreadableNotice as error:
@@ -165,6 +148,17 @@ class Deliveries:
         else:
             self._view.not_told[decision.value] += 1
             settle()
+
+    def _enter(self, place: Place) -> Settle | None:
+        """Write it into the ledger; what is to be called when it is settled, None where it came before."""
+        part = (place.topic, place.partition)
+        if (due := self._next.pop(part, place.offset)) < place.offset:
+            raise RuntimeError(f"the log goes on with {place}, offset {due} was not seen")
+        ledger = self._ledgers.setdefault(part, Ledger())
+        if not ledger.take(place.offset):
+            return None
+        self._view.waiting += 1
+        return partial(self._settle, part, ledger, place.offset)
 
     def _enqueue(self, notice: Notice, settles: list[Settle]) -> None:
         lane = self._lanes.get(notice.lane)

@@ -75,6 +75,8 @@ class Log(Protocol):
 class CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust's types are not read by mypy
     """Faust's consumer, reading committed, which it does by itself only where it writes in transactions."""
 
+    logger = logging.getLogger("mode.driftd")  # what mode tells of its services is as talkative as mode
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  Faust has no setting for it
@@ -98,20 +100,31 @@ class CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust's 
 class CommittedConsumer(Consumer):  # type: ignore[misc]  # as above
     """Faust's consumer around that thread."""
 
+    logger = logging.getLogger("mode.driftd")
+
     def _new_consumer_thread(self) -> Any:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
+        """Let nothing come before Faust has gone to the committed offsets: it would come twice, or from the middle."""
+        self.stop_flow()  # Faust lets it flow again behind its seek
+        await self.app.driftd_host.follower.drop()
+        await super().on_partitions_assigned(assigned, generation_id)
 
 
 class CommittedTransport(Transport):  # type: ignore[misc]  # as above
     """Faust's connection with that consumer."""
 
+    logger = logging.getLogger("mode.driftd")
+
     Consumer = CommittedConsumer
 
 
-class Idle(Service):  # type: ignore[misc]  # as above
-    """The host of an app that hosts nothing but its agents."""
+class Host(Service):  # type: ignore[misc]  # as above
+    """What the app hosts besides its agents: the deliveries, which are started and stopped by others."""
 
     logger = logging.getLogger("mode.driftd")
+    follower: Follower
 
 
 class ReceiverApp:
@@ -123,12 +136,12 @@ class ReceiverApp:
         self.name = name
         self._topics = topics
         self._log = log_reader
-        self._follower: Follower | None = None
+        self._host = Host()
         self._app = make_app(
             group_of(kafka, name),
             kafka,
             settings,
-            Idle(),
+            self._host,
             stream_wait_empty=False,  # what is on its way comes again
             broker_max_poll_interval=NEVER_SECONDS,
             broker_commit_livelock_soft_timeout=NEVER_SECONDS,
@@ -145,7 +158,7 @@ class ReceiverApp:
 
     def follow(self, follower: Follower) -> None:
         """Give each record to `follower` from now on."""
-        self._follower = follower
+        self._host.follower = follower
 
         async def told(stream: Any) -> None:
             async for event in stream.noack().events():
@@ -171,27 +184,26 @@ class ReceiverApp:
 
     async def run(self) -> None:
         """Follow the log until stopped. Raises BrokerUnavailable, and our own bugs."""
-        assert self._follower is not None
+        follower = self._host.follower
         if untold := await self._log.untold():
             past = await self._log.past()
             log.info("new receiver: told what is open now", receiver=self.name, open=len(past.open_now))
-            await self._follower.tell_first(past.open_now)
+            await follower.tell_first(past.open_now)
             await self._log.begin(untold)
         await self._app.start()
         stopped = asyncio.create_task(self._app.wait_until_stopped())
         try:
-            await asyncio.wait([stopped, self._follower.crashed], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopped, follower.crashed], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
-        if self._follower.crashed.done():
-            self._follower.crashed.result()
+        if follower.crashed.done():
+            follower.crashed.result()
         if (crash := self._app.crash_reason) is not None:
             raise BrokerUnavailable(f"the log cannot be followed for {self.name}: {crash!r}") from crash
 
     async def stop(self) -> None:
         """End the deliveries with a last commit, and leave the group."""
-        if self._follower is not None:
-            await self._follower.close()
+        await self._host.follower.close()
         await self._app.stop()
 
 

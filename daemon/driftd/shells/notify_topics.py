@@ -4,7 +4,7 @@ A receiver that is new begins at the end of the log, and with what is open at th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -27,7 +27,11 @@ NO_NOTICE = b"silence/"
 class LogReader:
     """Reads for one consumer group, outside of it. Raises BrokerUnavailable."""
 
-    def __init__(self, settings: KafkaSettings, topics: Topics, group: str) -> None:
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, partitions: Mapping[str, int], group: str
+    ) -> None:
+        """`partitions`: how many each topic has."""
+        self._counts = partitions
         self._settings = settings
         self._topics = topics
         self._group = group
@@ -70,26 +74,21 @@ class LogReader:
         finally:
             await consumer.stop()
 
-    async def _partitions(self, consumer: AIOKafkaConsumer, *topics: str) -> list[TopicPartition]:
-        await consumer.topics()  # fetches what there is
-        return [
-            TopicPartition(topic, number)
-            for topic in topics
-            for number in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
+    def _partitions(self, *topics: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for topic in topics for number in range(self._counts[topic])]
 
     async def _untold(self, consumer: AIOKafkaConsumer) -> list[tuple[str, int, int]]:
-        parts = await self._partitions(consumer, self._topics.alerts, self._topics.retraining)
+        parts = self._partitions(self._topics.alerts, self._topics.retraining)
         new = [part for part in parts if await consumer.committed(part) is None]
         ends = await consumer.end_offsets(new) if new else {}
         return [(part.topic, part.partition, ends[part]) for part in new]
 
     async def _past(self, consumer: AIOKafkaConsumer) -> Past:
-        parts = await self._partitions(consumer, self._topics.alerts)
+        parts = self._partitions(self._topics.alerts)
         committed = {part.partition: await consumer.committed(part) for part in parts}
         alerts = [notice for record in await self._read(consumer, parts) if (notice := as_notice(record))]
         latest: dict[bytes, Notice] = {}
-        for record in await self._read(consumer, await self._partitions(consumer, self._topics.incidents)):
+        for record in await self._read(consumer, self._partitions(self._topics.incidents)):
             key = record.key or b""
             latest.pop(key, None)
             if record.value is not None and not key.startswith(NO_NOTICE) and (notice := as_notice(record)):

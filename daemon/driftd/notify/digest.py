@@ -6,9 +6,12 @@ time; and on the last message, so that there is at most one each `digest_ms`.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from driftd.notify.notice import Notice
 
+COLLECTED_MAX: Final = 500
+"""With so many it is due at once: what waits for it keeps others from being read."""
 Settle = Callable[[], None]
 
 
@@ -47,6 +50,8 @@ class Digest:
         """Milliseconds until the message is due, 0 where it is, None where there is nothing to tell."""
         if not self._waiting:
             return None
+        if sum(len(entry.settle) for entry in self._waiting.values()) >= COLLECTED_MAX:
+            return 0
         oldest_ms = min(entry.first_ms for entry in self._waiting.values())
         return max(max(oldest_ms, self._sent_ms) + self._digest_ms - now_ms, 0)
 

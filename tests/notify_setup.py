@@ -83,19 +83,33 @@ def notice(data: AlertData | Request, offset: int = 0, timestamp_ms: int = 0) ->
 class NotifySetup:
     """A configuration with topics of its own, and what is published to them."""
 
-    def __init__(self, folder: Path, bootstrap: str, prefix: str, receivers: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bootstrap: str,
+        prefix: str,
+        receivers: str,
+        *,
+        notifier_port: int | None = None,
+        check: bool = True,
+        more_kafka: str = "",
+    ) -> None:
+        """`receivers` are [[notify]] tables; where they are wrong, `check` is False and there is no `config`."""
         self.bootstrap = bootstrap
         self.path = folder / "notify.toml"
         self.prefix = prefix
         topics = ("alerts", "retraining", "incidents", "rejected", "state", "journal", "shards", "control")
         names = "".join(f'{name} = "{prefix}{name}"\n' for name in topics)
+        port = "enabled = false" if notifier_port is None else f"port = {notifier_port}"
         self.path.write_text(
-            f'[kafka]\nbrokers = ["{bootstrap}"]\ninstance = "{prefix}driftd"\nsession_timeout_ms = 1000\n'
+            f'[kafka]\nbrokers = ["{bootstrap}"]\ninstance = "{prefix}driftd"\nsession_timeout_ms = 1000\n{more_kafka}'
             f'[topics]\npredictions = ["{prefix}predictions"]\nlabels = []\ninput_partitions = 1\n{names}'
-            f'[notifier]\nenabled = false\n[log]\nformat = "text"\n{receivers}',
+            f"[notifier]\n{port}\n"
+            f'[log]\nformat = "text"\n{receivers}',
             encoding="utf-8",
         )
-        self.config = load_config(self.path.read_text(encoding="utf-8"), str(self.path))
+        if check:
+            self.config = load_config(self.path.read_text(encoding="utf-8"), str(self.path))
 
     def create_topics(self) -> None:
         """Make them."""

@@ -58,13 +58,11 @@ class Notify(Table):
             "silence",
         ),
         strict=False,
-        min_length=1,
         description="Which kinds of incident it is told of.",
     )
     severities: tuple[SeverityName, ...] = Field(
         ("info", "warning", "critical"),
         strict=False,
-        min_length=1,
         description="Which severities of incident it is told of.",
     )
     pages_only: bool = option(
@@ -120,7 +118,11 @@ class Notify(Table):
         return self
 
     def _missing(self) -> list[Problem]:
-        problems = []
+        problems = [
+            Problem((key,), "should have at least one entry; leave it out for all.")
+            for key in ("kinds", "severities")
+            if not getattr(self, key)
+        ]
         if self.url is not None and self.url_env is not None:
             problems.append(Problem(("url_env",), "stands beside url. Leave out one of both."))
         if self.url is None and self.url_env is None and self.type != "pagerduty":

@@ -14,7 +14,7 @@ class ReceiverView:
     """One receiver as it is. `failing` says what the latest attempt came to, empty where it was delivered."""
 
     name: str
-    is_assigned: bool = False
+    is_at_work: bool = False
     failing: str = ""
     waiting: int = 0
     delivered: int = 0
@@ -34,6 +34,4 @@ class NotifierView:
 
     def unready(self) -> list[str]:
         """Why the notifier is not ready, a sentence each. One whose receivers are away is ready, and says so there."""
-        return [
-            f"receiver {one.name} has no part of the log yet" for one in self.receivers if not one.is_assigned
-        ]
+        return [f"receiver {one.name} is not at work yet" for one in self.receivers if not one.is_at_work]

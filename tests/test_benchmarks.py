@@ -14,6 +14,7 @@ from benchmarks import (
     label_pictures,
     labelling,
     memory,
+    notify_latency,
     performance_speed,
     replay_speed,
     service_speed,
@@ -161,6 +162,12 @@ def test_the_service_is_measured_beside_what_a_user_would_write() -> None:
     rows = service_speed.main(["--events", "300000", "--baseline-events", "3000"])
     assert [row["way"] for row in rows] == ["driftd", "faust", "aiokafka"]
     assert all(isinstance(row["events_per_s"], float) and row["events_per_s"] > 0 for row in rows)
+
+
+def test_the_way_of_an_alert_to_its_webhook_is_timed() -> None:
+    rows = notify_latency.main(["--alerts", "10", "--rates", "50"])
+    assert [row["since"] for row in rows] == ["its timestamp", "its commit"]
+    assert all(isinstance(row["p99_ms"], float) for row in rows)
 
 
 def test_a_table_is_aligned() -> None:

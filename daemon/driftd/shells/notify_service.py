@@ -27,6 +27,9 @@ from driftd.notify.view import ReceiverView
 
 NEVER_SECONDS: Final = 1e8
 """A receiver may be away for days: Faust is not to take that for a consumer that is stuck."""
+FETCH_WAIT_MS: Final = 50
+"""A fetch that comes while a transaction is open may wait for all of its time although that transaction ends: measured,
+with Faust's 1,500 ms alerts came up to 1.7 s late where there are 50 transactions a second."""
 log = structlog.get_logger(__name__)
 
 
@@ -80,6 +83,7 @@ class CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust's 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  Faust has no setting for it
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  as above
         return consumer
 
     async def keep(self, topic: str, partition: int, offset: int) -> bool:

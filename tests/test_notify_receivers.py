@@ -61,7 +61,7 @@ class Told:
 
 @contextlib.asynccontextmanager
 async def telling(
-    settings: Notify, receiver: Receiver, past: Past = NOTHING, **more: Any
+    settings: Notify, receiver: Receiver, past: Past | None = NOTHING, **more: Any
 ) -> AsyncIterator[Told]:
     told = Told(settings, receiver, **more)
     await told.deliveries.begin(past)
@@ -229,6 +229,23 @@ def test_alertmanager_is_told_again_while_it_is_open_and_after_a_restart() -> No
         assert end["labels"]["alertname"] == "DriftdIncident"
         assert {*end["labels"]} == {"alertname", "model", "kind", "incident_id", "severity"}
         assert {*end["annotations"]} == {"summary", "description", "advice", "stage", "replay"}
+
+
+def test_a_notifier_that_has_no_alerts_sends_none_again() -> None:
+    async def scenario() -> None:
+        settings = config(hook.url, "alertmanager")
+        receiver = Alertmanager(settings, hook.url, AlertmanagerView(settings.resend_ms))
+        async with telling(
+            settings, receiver, Past([notice(alert())], (), {0: 1}), repeater=receiver
+        ) as told:
+            await told.deliveries.drop()
+            before = len(hook.requests)
+            await told.deliveries.begin(None)
+            await asyncio.sleep(0.1)
+            assert len(hook.requests) == before
+
+    with WebhookReceiver() as hook:
+        asyncio.run(scenario())
 
 
 def test_a_pager_gets_its_key_and_the_end_of_what_woke_it() -> None:

@@ -79,14 +79,18 @@ class Deliveries:
             stale.release()  # who waits for a place finds that it was for nothing
         self._view.waiting = 0
 
-    async def begin(self, past: Past) -> None:
-        """Begin behind what `past` says was told. What came since `drop` was waiting for this."""
-        self._next = past.next_offsets()
-        told = [notice for notice in past.told() if self._told.note(notice).is_told]
+    async def begin(self, past: Past | None) -> None:
+        """Begin behind what `past` says was told; None: the alerts are another notifier's, and ours are requests only.
+
+        What came since `drop` was waiting for this.
+        """
         self._start(self._commit_reached())
-        if self._repeater is not None:
-            self._repeater.recall(told, past.open_ids())
-            self._start(self._send_again(self._repeater))
+        if past is not None:
+            self._next = past.next_offsets()
+            told = [notice for notice in past.told() if self._told.note(notice).is_told]
+            if self._repeater is not None:
+                self._repeater.recall(told, past.open_ids())
+                self._start(self._send_again(self._repeater))
         if self._send_digest is not None:
             self._start(self._tell_digests(self._send_digest))
         self._view.is_at_work = True

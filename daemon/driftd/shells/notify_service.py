@@ -42,8 +42,8 @@ class Follower(Protocol):
         """Tell a new receiver what is open."""
         ...
 
-    async def begin(self, past: Past) -> None:
-        """Begin anew behind what was told."""
+    async def begin(self, past: Past | None) -> None:
+        """Begin behind what was told; None where the alerts are another notifier's."""
         ...
 
     async def take(self, value: bytes | None, place: Place) -> None:
@@ -174,8 +174,9 @@ class ReceiverApp:
 
         async def assigned(_: Any, partitions: Iterable[Any], **__: Any) -> None:
             topics = sorted({partition.topic for partition in partitions})
+            past = await self._log.past() if self._topics.alerts in topics else None
+            await follower.begin(past)
             log.info("follows the log", receiver=self.name, topics=topics)
-            await follower.begin(await self._log.past())
 
         async def revoked(*_: Any, **__: Any) -> None:
             await follower.drop()

@@ -235,9 +235,10 @@ def test_a_notifier_that_has_no_alerts_sends_none_again() -> None:
     async def scenario() -> None:
         settings = config(hook.url, "alertmanager")
         receiver = Alertmanager(settings, hook.url, AlertmanagerView(settings.resend_ms))
-        async with telling(
-            settings, receiver, Past([notice(alert())], (), {0: 1}), repeater=receiver
-        ) as told:
+        opened = notice(alert())
+        past = Past([opened], [opened], {0: 1})
+        async with telling(settings, receiver, past, repeater=receiver) as told:
+            await told.until(lambda: len(hook.requests) == 1)
             await told.deliveries.drop()
             before = len(hook.requests)
             await told.deliveries.begin(None)

@@ -91,6 +91,22 @@ def test_a_stand_by_takes_over_and_nothing_is_lost_while_two_share_the_work(
             assert numbers == sorted(numbers), "what is said of an incident comes in its order"
 
 
+def test_it_outlives_its_broker_and_stops_while_that_is_away(
+    own_broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    with WebhookReceiver() as receiver:
+        setup = NotifySetup(tmp_path, own_broker.bootstrap, topic_prefix, hook("hook", receiver))
+        setup.create_topics()
+        with Notifier(setup) as notifier:
+            notifier.wait_for("follows the log")
+            own_broker.kill9()
+            own_broker.start()
+            setup.publish([alert()])
+            wait_until(lambda: keys(receiver) == ["inc-1-1"], "the alert")
+            own_broker.kill9()
+            assert notifier.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("receivers", "told"),
     [

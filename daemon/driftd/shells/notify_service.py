@@ -27,6 +27,7 @@ from driftd.notify.view import ReceiverView
 
 NEVER_SECONDS: Final = 1e8
 """A receiver may be away for days: Faust is not to take that for a consumer that is stuck."""
+STOP_SECONDS_MAX: Final = 3.0
 FETCH_WAIT_MS: Final = 50
 """A fetch that comes while a transaction is open may wait for all of its time although that transaction ends: measured,
 with Faust's 1,500 ms alerts came up to 1.7 s late where there are 50 transactions a second."""
@@ -209,7 +210,12 @@ class ReceiverApp:
     async def stop(self) -> None:
         """End the deliveries with a last commit, and leave the group."""
         await self._host.follower.close()
-        await self._app.stop()
+        try:
+            await asyncio.wait_for(self._app.stop(), STOP_SECONDS_MAX)
+        except TimeoutError:
+            log.warning(
+                "left the group without a word", receiver=self.name
+            )  # Faust waits for brokers that are away
 
 
 def group_of(kafka: Kafka, name: str) -> str:

@@ -16,6 +16,7 @@ from driftd.subscribe.answers import Place, Status, deployment_of, encode_contro
 from driftd.subscribe.asynchronous import Subscription
 from driftd.subscribe.connection import Brokers, connection, named_errors
 from driftd.subscribe.events import Alert, Request, Skipped
+from driftd.subscribe.reading import partition_numbers
 from driftd.subscribe.selection import Selection
 from driftd.subscribe.sieve import Sieve, Start
 
@@ -75,7 +76,8 @@ def requests(
 async def send_control(
     settings: KafkaSettings, topic: str, model: str, event: RetrainingReply | Deployment
 ) -> Place:
-    """Write `event` to the control topic and wait until the brokers have it. Raises BrokerUnavailable."""
+    """Write `event` to the control topic and wait until the brokers have it. Raises BrokerUnavailable, BadInput."""
+    await asyncio.to_thread(partition_numbers, settings, topic)
     producer = AIOKafkaProducer(**settings.client(), acks="all")
     with named_errors(settings):
         async with asyncio.timeout(settings.request_timeout_ms / 1000):

@@ -1,13 +1,13 @@
 """The asynchronous subscriber, on aiokafka. Rule: the same promises as the synchronous one.
 
 What is open now is read in a thread, with kafka-python: once, at the begin. aiokafka gives partitions away in the
-background, so whoever is at work on an event holds that up (`_Left`).
+background, so whoever is at work on an event holds that up (`_Rebalance`).
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Generic, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -23,11 +23,10 @@ from aiokafka.errors import (
 )
 
 from driftd.config import Topics
-from driftd.errors import BadInput
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
 from driftd.subscribe.connection import named_errors
 from driftd.subscribe.progress import Progress
-from driftd.subscribe.reading import as_record, missing_topic, partition_rule, read_to_end
+from driftd.subscribe.reading import as_record, partition_numbers, partition_rule, read_to_end
 from driftd.subscribe.sieve import Bounds, E, Sieve, Start, position_of
 from driftd.subscribe.synchronous import COMMIT_INTERVAL_S, POLL_MS, SESSION_MS, WORK_MS_MAX, lost_words
 
@@ -58,6 +57,7 @@ class Subscription(Generic[E]):
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._commit_due_s = time.monotonic()
+        self._owned: set[TopicPartition] = set()
         self._consumer: Any = None
 
     async def __aenter__(self) -> Self:
@@ -85,15 +85,15 @@ class Subscription(Generic[E]):
         )
         with named_errors(self.settings):
             try:
+                partitions = await self._partitions()
                 async with asyncio.timeout(self.settings.connect_timeout_ms / 1000):
                     await self._consumer.start()
-                    partitions = await self._partitions()
                 if self._group is None:
                     self._consumer.assign(partitions)
+                    self._owned = set(partitions)
                 else:
-                    self._consumer.subscribe(
-                        [self._topic], listener=_Left(self._is_idle, self._progress.leave)
-                    )
+                    listener = _Rebalance(self._is_idle, self._leave, self._owned.update)
+                    self._consumer.subscribe([self._topic], listener=listener)
             except BaseException:
                 await self._consumer.stop()
                 raise
@@ -137,10 +137,14 @@ class Subscription(Generic[E]):
                 await self._consumer.stop()
 
     async def _is_at_end(self) -> bool:
-        owned = self._consumer.assignment()
-        if not self._progress.partitions or {one.partition for one in owned} != self._progress.partitions:
+        owned = set(self._owned)
+        if not owned or {one.partition for one in owned} != self._progress.partitions:
             return False
         return self._progress.is_at_end({one.partition: await self._consumer.position(one) for one in owned})
+
+    def _leave(self) -> None:
+        self._owned.clear()
+        self._progress.leave()
 
     async def _fetch(self) -> None:
         polled: Mapping[TopicPartition, Any] = {}
@@ -191,14 +195,9 @@ class Subscription(Generic[E]):
             )
 
     async def _partitions(self) -> list[TopicPartition]:
-        # the client knows the topics that it reads; of others it has to ask
-        numbers = self._consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            await self._consumer.topics()
-            numbers = self._consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise BadInput(missing_topic(self._topic, self.settings))
-        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        # aiokafka tells of the topics only that it reads
+        numbers = await asyncio.to_thread(partition_numbers, self.settings, self._topic)
+        return [TopicPartition(self._topic, number) for number in numbers]
 
     async def _committed(self, partition: TopicPartition) -> int | None:
         if (known := self._progress.done.get(partition.partition)) is not None:
@@ -229,15 +228,20 @@ class Subscription(Generic[E]):
             self._progress.committed(offsets)
 
 
-class _Left(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Holds a rebalance until nobody is at work on an event, and forgets partitions that may be another's then."""
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Tells which partitions are ours, and holds a rebalance until nobody is at work on an event."""
 
-    def __init__(self, is_idle: asyncio.Event, leave: Callable[[], None]) -> None:
-        self._is_idle, self._leave = is_idle, leave
+    def __init__(
+        self,
+        is_idle: asyncio.Event,
+        leave: Callable[[], None],
+        own: Callable[[Iterable[TopicPartition]], None],
+    ) -> None:
+        self._is_idle, self._leave, self._own = is_idle, leave, own
 
-    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all are, some are given back
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all are; some are given back
         await self._is_idle.wait()
         self._leave()
 
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        """Nothing: who fetches sees what is assigned."""
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._own(assigned)

@@ -45,13 +45,15 @@ def connection(
     try:
         kafka = Kafka.model_validate({name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
-        told = [f"{_where(problem['loc'])}: {problem['msg']}" for problem in error.errors(include_url=False)]
+        told = [f"{_where(problem['loc'])}{problem['msg']}" for problem in error.errors(include_url=False)]
         raise BadInput("; ".join(told).replace("sasl_password_env", "sasl_password")) from None
     return kafka_settings(kafka, {_PASSWORD: sasl_password or ""})
 
 
 def _where(location: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    """The argument that is meant, as the start of a sentence; a whole table names it by itself."""
+    place = "".join(f"[{part}]" if isinstance(part, int) else part for part in location)
+    return f"{place}: " if place else ""
 
 
 @contextmanager

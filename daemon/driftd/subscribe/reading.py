@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.net.compat import KafkaNetClient
 from kafka.partitioner.default import murmur2
 
 from driftd.contract.record import Record
@@ -41,7 +42,8 @@ def open_consumer(
     settings: KafkaSettings, group: str | None, *, isolation: str = "read_committed", **more: Any
 ) -> Any:
     """As `consumer`, to be closed by the caller; errors are kafka-python's."""
-    return KafkaConsumer(
+    return connected(
+        KafkaConsumer,
         **settings.client(),
         bootstrap_timeout_ms=settings.connect_timeout_ms,
         group_id=group,
@@ -53,12 +55,34 @@ def open_consumer(
     )
 
 
+def connected(client: Callable[..., Any], **arguments: Any) -> Any:
+    """A client of kafka-python, which by itself leaves a thread and sockets behind where it cannot connect."""
+    made = []
+
+    def network(**its_arguments: Any) -> Any:
+        made.append(KafkaNetClient(**its_arguments))
+        return made[0]
+
+    try:
+        return client(**arguments, kafka_client=network)
+    except BaseException:
+        for one in made:
+            one.close()
+        raise
+
+
 def partitions_of(client: Any, settings: KafkaSettings, topic: str) -> list[TopicPartition]:
     """The partitions of `topic`. Raises BadInput where it is not there."""
     numbers = client.partitions_for_topic(topic)
     if not numbers:
         raise BadInput(missing_topic(topic, settings))
     return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+def partition_numbers(settings: KafkaSettings, topic: str) -> list[int]:
+    """The partitions of `topic`, with a connection for that. Raises BrokerUnavailable, BadInput as `partitions_of`."""
+    with consumer(settings) as client:
+        return [int(one.partition) for one in partitions_of(client, settings, topic)]
 
 
 def missing_topic(topic: str, settings: KafkaSettings) -> str:

@@ -6,7 +6,7 @@ takes its partitions away when its heartbeats stop.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from time import monotonic
 from typing import Any, Final, Generic, Self
 
@@ -64,6 +64,7 @@ class Subscription(Generic[E]):
         self._group, self._start, self._follow = group, start, follow
         self._progress = Progress(sieve)
         self._commit_due_s = monotonic()
+        self._owned: set[TopicPartition] = set()
         with named_errors(settings):
             self._consumer = open_consumer(
                 settings, group, session_timeout_ms=SESSION_MS, max_poll_interval_ms=WORK_MS_MAX
@@ -72,8 +73,9 @@ class Subscription(Generic[E]):
                 partitions = partitions_of(self._consumer, settings, topic)
                 if group is None:
                     self._consumer.assign(partitions)
+                    self._owned = set(partitions)
                 else:
-                    self._consumer.subscribe([topic], listener=_Left(self._progress.leave))
+                    self._consumer.subscribe([topic], listener=_Rebalance(self._leave, self._owned.update))
             except BaseException:
                 self._consumer.close()
                 raise
@@ -122,10 +124,14 @@ class Subscription(Generic[E]):
                 self._consumer.close()
 
     def _is_at_end(self) -> bool:
-        owned = self._consumer.assignment()
-        if not self._progress.partitions or {one.partition for one in owned} != self._progress.partitions:
+        owned = set(self._owned)
+        if not owned or {one.partition for one in owned} != self._progress.partitions:
             return False
         return self._progress.is_at_end({one.partition: self._consumer.position(one) or 0 for one in owned})
+
+    def _leave(self) -> None:
+        self._owned.clear()
+        self._progress.leave()
 
     def _fetch(self) -> None:
         try:
@@ -204,17 +210,17 @@ class Subscription(Generic[E]):
             self._progress.committed(offsets)
 
 
-class _Left(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
-    """Forgets partitions that may be another's from now on."""
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
+    """Tells which partitions are ours: the client names those of before while others join."""
 
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self._leave = leave
+    def __init__(self, leave: Callable[[], None], own: Callable[[Iterable[TopicPartition]], None]) -> None:
+        self._leave, self._own = leave, own
 
-    def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all are revoked, some are given back
+    def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all are; some are given back
         self._leave()
 
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        """Nothing: who polls sees what is assigned."""
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._own(assigned)
 
 
 def _is_time(start: Start) -> bool:

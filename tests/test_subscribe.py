@@ -117,7 +117,7 @@ def test_members_of_a_group_share_the_partitions_and_what_is_open(broker: Broker
         if not any(thread.is_alive() for thread in threads):
             break
     assert found["left"] | found["right"] == models
-    assert found["left"] and found["right"]
+    assert all(found.values())
 
 
 def test_what_is_open_is_read_with_transactions_that_are_open(broker: Broker, topics: Topics) -> None:
@@ -153,9 +153,9 @@ def test_a_worker_takes_a_request_and_answers_it(broker: Broker, topics: Topics)
     with subscribe.requests(
         broker.bootstrap, group="train", topics=topics, follow=False, selection=chosen
     ) as requests:
-        for request in filter(is_open, requests):
-            requests.reply(request, "accepted")
-            place = requests.deployed(request, "8")
+        (request,) = filter(is_open, requests)
+        requests.reply(request, "accepted")
+        place = requests.deployed(request, "8")
 
     async def refuse() -> None:
         async with aio.requests(broker.bootstrap, topics=topics, follow=False) as found:

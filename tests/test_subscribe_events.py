@@ -241,7 +241,7 @@ def test_an_address_that_is_none_is_refused_before_anybody_connects(
 
 
 def test_a_login_is_what_the_clients_are_told() -> None:
-    login = {"sasl_mechanism": "PLAIN", "sasl_username": "ann", "sasl_password": "secret"}
+    login: dict[str, Any] = {"sasl_mechanism": "PLAIN", "sasl_username": "ann", "sasl_password": "secret"}
     settings = connection("a:1, b:2", security_protocol="SASL_PLAINTEXT", **login)
     assert settings.brokers == ("a:1", "b:2")
     assert settings.client()["sasl_plain_password"] == "secret"

@@ -34,10 +34,9 @@ HARM = HarmData(verdict="harmful", basis="labels", risk_before=0.1, risk_after=0
 
 def named_topics(prefix: str) -> Topics:
     """Topics of one test."""
-    names = ("control", "alerts", "retraining", "incidents", "rejected", "state", "journal", "shards")
-    return Topics(
-        predictions=(f"{prefix}predictions",), labels=(), **{name: f"{prefix}{name}" for name in names}
-    )
+    single = ("control", "alerts", "retraining", "incidents", "rejected", "state", "journal", "shards")
+    names: dict[str, Any] = {name: prefix + name for name in single}
+    return Topics(predictions=(f"{prefix}predictions",), labels=(), **names)
 
 
 def alert_data(number: int = 1, incident: str = "inc-1", model: str = "churn", **other: Any) -> AlertData:

@@ -10,6 +10,7 @@ from driftd.contract.cloudevents import EventType, rfc3339
 from driftd.detectors.base import Effect
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.status import ModelStatus
+from driftd.subscribe.events import Alert, Rejected, Request
 
 WIDTH = 118
 INDENT = " " * 18
@@ -21,9 +22,16 @@ WORDS: Mapping[str, str] = {
     EventType.ALERT_RESOLVED: "resolved",
     EventType.RETRAINING_REQUESTED: "retrain!",
     EventType.RETRAINING_CANCELLED: "cancelled",
+    EventType.RETRAINING_VERIFIED: "verified",
+    EventType.RETRAINING_ESCALATED: "escalated",
     EventType.EVENT_REJECTED: "rejected",
 }
-ENDS = (EventType.ALERT_RESOLVED, EventType.RETRAINING_CANCELLED)
+ENDS = (
+    EventType.ALERT_RESOLVED,
+    EventType.RETRAINING_CANCELLED,
+    EventType.RETRAINING_VERIFIED,
+    EventType.RETRAINING_ESCALATED,
+)
 
 
 def data_of(event: OutputEvent) -> dict[str, Any]:
@@ -55,6 +63,13 @@ def lines_of(event: OutputEvent) -> str:
             # what changed stands in the alert that it follows
             return f"{head}, use data since {minute(data['data_range']['from_at_ms'])}"
     return f"{head}\n{textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)}"
+
+
+def event_lines(event: Alert | Request | Rejected) -> str:
+    """As `lines_of`, of an event that a subscriber has."""
+    topics = {Alert: OutputTopic.ALERTS, Request: OutputTopic.RETRAINING, Rejected: OutputTopic.REJECTED}
+    value = event.model_dump_json().encode()
+    return lines_of(OutputEvent(topics[type(event)], event.subject, event.id, event.type, value, ()))
 
 
 def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from driftd.subscribe.events import Alert, Request
+from driftd.subscribe.events import Alert, Rejected, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Selection:
     """A subscriber's filters; None: all.
 
     `models` are patterns with * and ?. `kinds`: of an alert any kind that its story has, of a request its cause.
-    `severities` and `pages_only` are of alerts: an event of a request matches them whatever they are.
+    `severities` and `pages_only` are of alerts, `stages` of alerts and requests: other events match them all.
     """
 
     models: Collection[str] | None = None
@@ -28,12 +28,14 @@ class Selection:
                     f"{name} is a text; a list of texts would be right: [{getattr(self, name)!r}]"
                 )
 
-    def wants(self, event: Alert | Request) -> bool:
+    def wants(self, event: Alert | Request | Rejected) -> bool:
         """Whether `event` passes all filters."""
-        data = event.data
-        if self.models is not None and not any(fnmatchcase(data.model, one) for one in self.models):
+        model = event.data.model or ""
+        if self.models is not None and not any(fnmatchcase(model, one) for one in self.models):
             return False
-        if self.stages is not None and data.stage not in self.stages:
+        if isinstance(event, Rejected):
+            return True
+        if self.stages is not None and event.data.stage not in self.stages:
             return False
         if isinstance(event, Request):
             return self.kinds is None or event.data.cause in self.kinds

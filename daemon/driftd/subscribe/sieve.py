@@ -10,12 +10,12 @@
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 from driftd.contract.record import Record
-from driftd.subscribe.events import Alert, Request, Skipped, decode
+from driftd.subscribe.events import Alert, Event, Rejected, Request, Skipped, decode
 from driftd.subscribe.selection import Selection
 
 IDS_MAX: Final = 10_000
@@ -25,7 +25,9 @@ WARNED_MAX: Final = 1_000
 Start: TypeAlias = Literal["open", "new", "beginning"] | int
 """Where one begins who has no offsets: with what is open, with what comes, with all there is, or at a time in ms."""
 
-E = TypeVar("E", bound=Alert | Request)
+E = TypeVar("E", bound=Alert | Request | Rejected)
+STANDING: Final[Mapping[type[Event], bytes]] = {Alert: b"incident/", Request: b"request/"}
+"""How the keys of what is open now begin."""
 log = logging.getLogger("driftd.subscribe")
 
 
@@ -66,6 +68,16 @@ def position_of(bounds: Bounds, committed: int | None, start: Start) -> Position
     return Position(first, first)
 
 
+def standing(records: Iterable[Record]) -> dict[bytes, Record]:
+    """What is open now by its key, in the order in which it changed last, out of the compacted topic's `records`."""
+    latest: dict[bytes, Record] = {}
+    for record in records:
+        latest.pop(record.key or b"", None)
+        if record.key is not None and record.value is not None:
+            latest[record.key] = record
+    return latest
+
+
 class Sieve(Generic[E]):
     """Decides record by record. One topic, all partitions that are read."""
 
@@ -93,14 +105,12 @@ class Sieve(Generic[E]):
 
     def open_now(self, records: Iterable[Record], is_ours: Callable[[bytes], bool]) -> list[E]:
         """What is handed out first of the compacted topic's `records`; `is_ours` says of a model's name whether."""
-        latest: dict[bytes, Record] = {}
-        for record in records:
-            latest.pop(record.key or b"", None)
-            if record.key is not None and record.value is not None:
-                latest[record.key] = record
-        prefix = b"incident/" if self._wanted is Alert else b"request/"
+        latest = standing(records)
+        prefix = STANDING.get(self._wanted)
+        if prefix is None:
+            return []
         found = (self._read(record) for key, record in latest.items() if key.startswith(prefix))
-        events = [event for event in found if event is not None and is_ours(event.data.model.encode())]
+        events = [event for event in found if event is not None and is_ours(event.subject.encode())]
         for event in events:
             if isinstance(event, Alert):
                 self._open_numbers[event.data.incident_id] = event.data.number

@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
+from driftd.cli.event_lines import event_lines
 from driftd.cli.output import table
-from driftd.cli.story import WIDTH, event_lines, minute
+from driftd.cli.story import WIDTH, minute
 from driftd.contract.events_out import AlertData, Contributor, DataRange, Figures, HarmData, RetrainingData
 from driftd.subscribe.events import Alert, Request
 

@@ -10,7 +10,6 @@ from driftd.contract.cloudevents import EventType, rfc3339
 from driftd.detectors.base import Effect
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.status import ModelStatus
-from driftd.subscribe.events import Alert, Rejected, Request
 
 WIDTH = 118
 INDENT = " " * 18
@@ -63,13 +62,6 @@ def lines_of(event: OutputEvent) -> str:
             # what changed stands in the alert that it follows
             return f"{head}, use data since {minute(data['data_range']['from_at_ms'])}"
     return f"{head}\n{textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)}"
-
-
-def event_lines(event: Alert | Request | Rejected) -> str:
-    """As `lines_of`, of an event that a subscriber has."""
-    topics = {Alert: OutputTopic.ALERTS, Request: OutputTopic.RETRAINING, Rejected: OutputTopic.REJECTED}
-    value = event.model_dump_json().encode()
-    return lines_of(OutputEvent(topics[type(event)], event.subject, event.id, event.type, value, ()))
 
 
 def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from driftd.cli.event_lines import event_lines
 from driftd.cli.kafka_topics import cluster, time_or_ago_ms
 from driftd.cli.output import Format, note, say, say_json
-from driftd.cli.story import event_lines
 from driftd.errors import EXIT_OK, BadInput
 from driftd.subscribe import Alert, Rejected, Request, Selection, Skipped, Start, Subscription
 from driftd.subscribe.sieve import Sieve

@@ -9,10 +9,13 @@ import threading
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from architecture import ROOT
 from broker import Broker, free_ports
+from doc_blocks import blocks
 from driftd import subscribe
 from driftd.config import Topics
 from driftd.contract.events_in import Deployment, RetrainingReply
+from driftd.contract.events_out import DataRange
 from driftd.errors import BadInput
 from driftd.subscribe import Alert, Request, Selection, aio
 from driftd.subscribe.reading import partition_rule, read_to_end
@@ -214,3 +217,36 @@ for attempt in (lambda: subscribe.alerts(settings), lambda: asyncio.run(aio.requ
         check=True,
     )
     assert done.stdout.count(f"no answer from the brokers at 127.0.0.1:{port}: ") == 2
+
+
+class Enough(Exception):
+    """Ends the endless loop of an example."""
+
+
+def test_the_examples_of_the_documentation_run(broker: Broker, topics: Topics) -> None:
+    produce(broker.bootstrap, published(topics, alert_data(1), request_data()))
+    said: list[object] = []
+
+    def wake_somebody(summary: str, advice: str, key: str) -> None:
+        said.append(key)
+        raise Enough
+
+    def train(model: str, data_range: DataRange) -> str:
+        said.append(model)
+        if len(said) > 3:
+            raise Enough
+        produce(broker.bootstrap, published(topics, request_data("req-2")))
+        return "8"
+
+    text = (ROOT / "docs" / "subscribing.md").read_text(encoding="utf-8")
+    examples = [block for block in blocks("subscribing.md", text) if '"kafka:9092"' in block.text]
+    for block in examples:
+        known = {"wake_somebody": wake_somebody, "train": train, "__here__": (broker.bootstrap, topics)}
+        source = block.text.replace('"kafka:9092"', "__here__[0], topics=__here__[1]")
+        with pytest.raises(Enough):
+            exec(compile(source, block.file, "exec"), known)
+    assert said == ["inc-1", "inc-1", "churn", "churn"]
+    kinds = [
+        json.loads(record.value or b"")["type"] for record in consume_all(broker.bootstrap, topics.control)
+    ]
+    assert kinds == ["retraining_reply", "deployment", "retraining_reply"]

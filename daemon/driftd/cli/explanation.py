@@ -32,9 +32,10 @@ def explain_incident(alerts: Sequence[Alert], requests: Sequence[Request]) -> st
         parts.append(_filled("Harm: " + _harm(data.harm)))
     missing = alerts[-1].data.number - len(alerts)
     gone = f" ({missing} earlier ones are not in the topics any more)" if missing > 0 else ""
-    parts.append(f"What was told{gone}:\n" + "\n".join(event_lines(alert) for alert in alerts))
+    parts.append(f"What was told{gone}:\n" + "\n".join(_alert(alert) for alert in alerts))
     if requests:
-        parts.append("What was asked for:\n" + "\n".join(_request(request) for request in requests))
+        asked = (f"{event_lines(request)}\n  as {request.data.request_id}" for request in requests)
+        parts.append("What was asked for:\n" + "\n".join(asked))
     parts.append(f"To see it again:\n  {data.replay}")
     return "\n\n".join(parts)
 
@@ -49,7 +50,7 @@ def explain_request(requests: Sequence[Request], alerts: Sequence[Alert]) -> str
         _filled(data.summary),
         _terms(data),
         "What shows it:\n" + _contributors(data.evidence, len(data.evidence)),
-        "What was told:\n" + "\n".join(_request(request) for request in requests),
+        "What was told:\n" + "\n".join(event_lines(request) for request in requests),
     ]
     for _, of_incident in groupby(alerts, key=lambda alert: alert.data.incident_id):
         parts.append("-" * WIDTH + "\n" + explain_incident(list(of_incident), ()))
@@ -86,8 +87,10 @@ def _amount(data: DataRange) -> str:
     return ", ".join([f"{data.events:,} predictions, {data.labelled:,} of them labelled", *places])
 
 
-def _request(request: Request) -> str:
-    return f"{event_lines(request)}   {request.data.request_id}"
+def _alert(alert: Alert) -> str:
+    """Its lines, with why it was published."""
+    first, *rest = event_lines(alert).splitlines()
+    return "\n".join([f"{first}   ({alert.data.cause})", *rest])
 
 
 def _harm(harm: HarmData) -> str:
@@ -106,7 +109,7 @@ def _contributors(contributors: Sequence[Contributor], total: int) -> str:
         (one.signal, one.effect, f"{100 * one.share:.0f} %", f"{one.strength:.1f}", *_both(one), one.detector)
         for one in contributors
     ]
-    headers = ("signal", "effect", "share", "strength", "before", "after", "detector")
+    headers = ("signal", "effect", "share", "strength", "before (mean, p10 to p90)", "after", "detector")
     lines = [f"  {line}" for line in table(headers, rows).splitlines()]
     lines += [f"  and {total - len(contributors)} more"] if total > len(contributors) else []
     lines += [

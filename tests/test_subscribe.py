@@ -123,6 +123,29 @@ def test_members_of_a_group_share_the_partitions_and_what_is_open(broker: Broker
     assert all(found.values())
 
 
+def test_who_is_at_work_on_an_event_keeps_it_while_another_joins(broker: Broker, topics: Topics) -> None:
+    produce(broker.bootstrap, published(topics, alert_data(1)))
+
+    async def second() -> str:
+        async with aio.alerts(broker.bootstrap, group="work", topics=topics) as alerts:
+            async for alert in alerts:
+                await alerts.done(alert)
+                return alert.id
+        return "none"
+
+    async def first() -> tuple[str, str]:
+        async with aio.alerts(broker.bootstrap, group="work", topics=topics) as alerts:
+            alert = await anext(alerts)
+            joining = asyncio.create_task(second())
+            await asyncio.to_thread(produce, broker.bootstrap, published(topics, alert_data(2)))
+            await asyncio.wait([joining], timeout=1.5)  # enough for it to take the event, if it could
+            assert not joining.done()
+            await alerts.done(alert)
+        return alert.id, await joining
+
+    assert asyncio.run(first()) == ("inc-1.1", "inc-1.2")
+
+
 def test_what_is_open_is_read_with_transactions_that_are_open(broker: Broker, topics: Topics) -> None:
     _, key, _, value = cloudevent(alert_data(1))
 

@@ -100,18 +100,26 @@ class Subscription(Generic[E]):
 
     async def __anext__(self) -> E:
         """The next event; that says that the one before is done. Raises BrokerUnavailable, BadInput."""
-        with named_errors(self.settings):
-            self._progress.finish()
-            await self._try_to_commit()
-            self._is_idle.set()
-            while (event := self._progress.next()) is None:
-                if not self._follow and await self._is_at_end():
-                    await self._try_to_commit()
-                    break
-                await self._fetch()
+        event = None
+        self._is_idle.clear()
+        try:
+            with named_errors(self.settings):
+                event = await self._next()
+        finally:
+            if event is None:
+                self._is_idle.set()
         if event is None:
             raise StopAsyncIteration
-        self._is_idle.clear()
+        return event
+
+    async def _next(self) -> E | None:
+        self._progress.finish()
+        await self._try_to_commit()
+        while (event := self._progress.next()) is None:
+            if not self._follow and await self._is_at_end():
+                await self._try_to_commit()
+                return None
+            await self._fetch()
         return event
 
     @property
@@ -148,20 +156,24 @@ class Subscription(Generic[E]):
 
     async def _fetch(self) -> None:
         polled: Mapping[TopicPartition, Any] = {}
+        is_deleted = False
         try:
+            self._is_idle.set()  # the one moment at which partitions may go and come
             polled = await self._consumer.getmany(timeout_ms=POLL_MS)
         except NoOffsetForPartitionError:
             pass  # a new group: its partitions arrive below
-        except OffsetOutOfRangeError:  # what was to be read next is deleted: find out how much
+        except OffsetOutOfRangeError:
+            is_deleted = True  # what was to be read next: find out how much
+        finally:
+            self._is_idle.clear()
+        if is_deleted:
             await self._try_to_commit()
-            await self._arrive(self._consumer.assignment())
-        arrived = {
-            one for one in self._consumer.assignment() if one.partition not in self._progress.partitions
-        }
+            await self._arrive(set(self._owned))
+        known = self._progress.partitions
         for partition, messages in polled.items():
-            if partition not in arrived:
+            if partition.partition in known:
                 self._progress.add(as_record(one) for one in messages)
-        if arrived:
+        if arrived := {one for one in self._owned if one.partition not in known}:
             await self._arrive(arrived)
         if time.monotonic() > self._commit_due_s:
             await self._try_to_commit()
@@ -202,7 +214,10 @@ class Subscription(Generic[E]):
     async def _committed(self, partition: TopicPartition) -> int | None:
         if (known := self._progress.done.get(partition.partition)) is not None:
             return known
-        committed = None if self._group is None else await self._consumer.committed(partition)
+        committed = None
+        if self._group is not None:
+            async with asyncio.timeout(self.settings.request_timeout_ms / 1000):
+                committed = await self._consumer.committed(partition)
         return None if committed is None else int(committed)
 
     async def _try_to_commit(self) -> None:

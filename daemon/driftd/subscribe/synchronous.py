@@ -6,7 +6,7 @@ takes its partitions away when its heartbeats stop.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any, Final, Generic, Self
 
@@ -134,21 +134,22 @@ class Subscription(Generic[E]):
         self._progress.leave()
 
     def _fetch(self) -> None:
+        polled: Mapping[TopicPartition, Any] = {}
+        is_deleted = False
         try:
             polled = self._consumer.poll(timeout_ms=POLL_MS)
         except NoOffsetForPartitionError:
-            polled = {}  # a new group: its partitions arrive below
+            pass  # a new group: its partitions arrive below
         except OffsetOutOfRangeError:
-            polled = {}  # what was to be read next is deleted: find out how much
+            is_deleted = True  # what was to be read next: find out how much
+        if is_deleted:
             self._try_to_commit()
-            self._arrive(self._consumer.assignment())
-        arrived = {
-            one for one in self._consumer.assignment() if one.partition not in self._progress.partitions
-        }
+            self._arrive(set(self._owned))
+        known = self._progress.partitions
         for partition, messages in polled.items():
-            if partition not in arrived:
+            if partition.partition in known:
                 self._progress.add(as_record(one) for one in messages)
-        if arrived:
+        if arrived := {one for one in self._owned if one.partition not in known}:
             self._arrive(arrived)
         if monotonic() > self._commit_due_s:
             self._try_to_commit()

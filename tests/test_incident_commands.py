@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from driftd.config import Topics
 from driftd.contract.events_in import Command, RetrainingReply
 from driftd.contract.record import Record, Source
 from driftd.journal import decode_runs, encode_runs
-from driftd_process import Daemon, Setup, wait_until
+from driftd_process import Daemon, Setup, command, environment, wait_until
 from streams import Story
 from told import alert_data, named_topics, published, rejected_data, request_data, silence_data
 from topic_io import Message, consume_all, produce
@@ -51,8 +53,9 @@ def cli(broker: Broker, topic_prefix: str, tmp_path: Path, capsys: pytest.Captur
     single = ("control", "alerts", "retraining", "incidents", "rejected", "state", "journal", "shards")
     path = tmp_path / "driftd.toml"
     path.write_text(
-        f'[kafka]\nbrokers = ["{broker.bootstrap}"]\ninstance = "{topic_prefix}driftd"\n'
+        f'[kafka]\nbrokers = ["{broker.bootstrap}"]\ninstance = "{topic_prefix}driftd"\nalign_ms = 0\n'
         f'[topics]\npredictions = ["{topic_prefix}predictions"]\nlabels = []\ninput_partitions = 2\n'
+        + "retention_ms = 1000000000000\n"
         + "".join(f'{name} = "{getattr(topics, name)}"\n' for name in single)
         + "[http]\nenabled = false\n",
         encoding="utf-8",
@@ -119,6 +122,22 @@ def test_tail_shows_what_is_open_or_all_and_json_for_programs(cli: Cli) -> None:
     assert "three ways to begin" in cli("tail", "alerts", "--open", "--since", "1h", expect=2)[1]
     assert '"noon" is no time. Write 2h' in cli("tail", "alerts", "--since", "noon", expect=2)[1]
     assert "is not open" in cli("tail", "rejected", "--open", expect=2)[1]
+
+
+def test_tail_follows_until_it_is_interrupted(cli: Cli) -> None:
+    cli.publish(alert_data(1))
+    words = command("tail", "alerts", "--follow", "--format", "json", "--config", str(cli.path))
+    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as tail:
+        try:
+            assert tail.stdout is not None
+            first = json.loads(tail.stdout.readline())
+            cli.publish(alert_data(2))
+            second = json.loads(tail.stdout.readline())
+            tail.send_signal(signal.SIGINT)
+            assert tail.wait(60) == 130
+        finally:
+            tail.kill()
+    assert [one["data"]["number"] for one in (first, second)] == [1, 2]
 
 
 def test_explain_tells_the_whole_story_of_an_incident_by_the_start_of_its_id(cli: Cli) -> None:

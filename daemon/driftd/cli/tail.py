@@ -1,5 +1,6 @@
 """`driftd tail`: what is in the topics that driftd writes, as lines for a person or JSON for a program."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,7 @@ def tail(
                 say_json(event.model_dump(mode="json"))
             else:
                 say(event_lines(event))
+            sys.stdout.flush()  # who reads a pipe reads each event when it comes
     if not told and format == "text":
         note({"open": f"Nothing is open in {name}."}.get(str(start), f"Nothing like that is in {name}."))
     return EXIT_OK

@@ -55,7 +55,7 @@ def cli(broker: Broker, topic_prefix: str, tmp_path: Path, capsys: pytest.Captur
     path.write_text(
         f'[kafka]\nbrokers = ["{broker.bootstrap}"]\ninstance = "{topic_prefix}driftd"\nalign_ms = 0\n'
         f'[topics]\npredictions = ["{topic_prefix}predictions"]\nlabels = []\ninput_partitions = 2\n'
-        + "retention_ms = 1000000000000\n"
+        "retention_ms = 1000000000000\n"
         + "".join(f'{name} = "{getattr(topics, name)}"\n' for name in single)
         + "[http]\nenabled = false\n",
         encoding="utf-8",

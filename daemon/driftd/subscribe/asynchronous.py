@@ -57,7 +57,7 @@ class Subscription(Generic[E]):
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._commit_due_s = time.monotonic()
-        self._owned: set[TopicPartition] = set()
+        self._owned: set[TopicPartition] | None = None  # None: the group has not said yet
         self._consumer: Any = None
 
     async def __aenter__(self) -> Self:
@@ -92,7 +92,7 @@ class Subscription(Generic[E]):
                     self._consumer.assign(partitions)
                     self._owned = set(partitions)
                 else:
-                    listener = _Rebalance(self._is_idle, self._leave, self._owned.update)
+                    listener = _Rebalance(self._is_idle, self._leave, self._own)
                     self._consumer.subscribe([self._topic], listener=listener)
             except BaseException:
                 await self._consumer.stop()
@@ -145,14 +145,17 @@ class Subscription(Generic[E]):
                 await self._consumer.stop()
 
     async def _is_at_end(self) -> bool:
-        owned = set(self._owned)
-        if not owned or {one.partition for one in owned} != self._progress.partitions:
+        owned = self._owned
+        if owned is None or {one.partition for one in owned} != self._progress.partitions:
             return False
         return self._progress.is_at_end({one.partition: await self._consumer.position(one) for one in owned})
 
     def _leave(self) -> None:
-        self._owned.clear()
+        self._owned = None
         self._progress.leave()
+
+    def _own(self, partitions: Iterable[TopicPartition]) -> None:
+        self._owned = set(partitions)
 
     async def _fetch(self) -> None:
         polled: Mapping[TopicPartition, Any] = {}
@@ -166,14 +169,14 @@ class Subscription(Generic[E]):
             is_deleted = True  # what was to be read next: find out how much
         finally:
             self._is_idle.clear()
-        if is_deleted:
+        if is_deleted and self._owned:
             await self._try_to_commit()
-            await self._arrive(set(self._owned))
+            await self._arrive(self._owned)
         known = self._progress.partitions
         for partition, messages in polled.items():
             if partition.partition in known:
                 self._progress.add(as_record(one) for one in messages)
-        if arrived := {one for one in self._owned if one.partition not in known}:
+        if arrived := {one for one in self._owned or () if one.partition not in known}:
             await self._arrive(arrived)
         if time.monotonic() > self._commit_due_s:
             await self._try_to_commit()

@@ -64,7 +64,7 @@ class Subscription(Generic[E]):
         self._group, self._start, self._follow = group, start, follow
         self._progress = Progress(sieve)
         self._commit_due_s = monotonic()
-        self._owned: set[TopicPartition] = set()
+        self._owned: set[TopicPartition] | None = None  # None: the group has not said yet
         with named_errors(settings):
             self._consumer = open_consumer(
                 settings, group, session_timeout_ms=SESSION_MS, max_poll_interval_ms=WORK_MS_MAX
@@ -75,7 +75,7 @@ class Subscription(Generic[E]):
                     self._consumer.assign(partitions)
                     self._owned = set(partitions)
                 else:
-                    self._consumer.subscribe([topic], listener=_Rebalance(self._leave, self._owned.update))
+                    self._consumer.subscribe([topic], listener=_Rebalance(self._leave, self._own))
             except BaseException:
                 self._consumer.close()
                 raise
@@ -124,14 +124,17 @@ class Subscription(Generic[E]):
                 self._consumer.close()
 
     def _is_at_end(self) -> bool:
-        owned = set(self._owned)
-        if not owned or {one.partition for one in owned} != self._progress.partitions:
+        owned = self._owned
+        if owned is None or {one.partition for one in owned} != self._progress.partitions:
             return False
         return self._progress.is_at_end({one.partition: self._consumer.position(one) or 0 for one in owned})
 
     def _leave(self) -> None:
-        self._owned.clear()
+        self._owned = None
         self._progress.leave()
+
+    def _own(self, partitions: Iterable[TopicPartition]) -> None:
+        self._owned = set(partitions)
 
     def _fetch(self) -> None:
         polled: Mapping[TopicPartition, Any] = {}
@@ -142,14 +145,14 @@ class Subscription(Generic[E]):
             pass  # a new group: its partitions arrive below
         except OffsetOutOfRangeError:
             is_deleted = True  # what was to be read next: find out how much
-        if is_deleted:
+        if is_deleted and self._owned:
             self._try_to_commit()
-            self._arrive(set(self._owned))
+            self._arrive(self._owned)
         known = self._progress.partitions
         for partition, messages in polled.items():
             if partition.partition in known:
                 self._progress.add(as_record(one) for one in messages)
-        if arrived := {one for one in self._owned if one.partition not in known}:
+        if arrived := {one for one in self._owned or () if one.partition not in known}:
             self._arrive(arrived)
         if monotonic() > self._commit_due_s:
             self._try_to_commit()

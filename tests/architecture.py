@@ -27,8 +27,8 @@ WORLD = frozenset({
     "socket", "structlog", "subprocess", "threading", "time", "uuid",
 })
 # fmt: on
-SHELLS = ("shells", "subscribe")  # I/O; a shell is one file of shells/, or the folder subscribe/, which users import
 SUBSCRIBE = ("subscribe",)
+SHELLS = ("shells", *SUBSCRIBE)  # a shell is one file of shells/, or the folder subscribe/, which users import
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell
 RIVER = "detectors.river_"
 

@@ -28,7 +28,8 @@ WORLD = frozenset({
 })
 # fmt: on
 SUBSCRIBE = ("subscribe",)
-SHELLS = ("shells", *SUBSCRIBE)  # a shell is one file of shells/, or the folder subscribe/, which users import
+# a shell is one file of shells/, or the folder subscribe/, which users import
+SHELLS = ("shells", *SUBSCRIBE)
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell
 RIVER = "detectors.river_"
 

@@ -57,7 +57,7 @@ def run(*, config: Path | None = None) -> int:
 async def _serve(
     config: Config, kafka: KafkaSettings, cluster_id: str, references: Mapping[str, Profile]
 ) -> None:
-    view = ServiceView()
+    view = ServiceView(shard_count=config.topics.shard_count)
     registry, commit_seconds = build_registry(view)
     parts = shard_parts(config, kafka, cluster_id, references)
 

@@ -46,7 +46,7 @@ class Setup:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.path = folder / f"{outputs or 'driftd'}.toml"
-        written = ("alerts", "retraining", "rejected", "state", "journal", "shards")
+        written = ("alerts", "retraining", "incidents", "rejected", "state", "journal", "shards")
         names = "".join(f'{name} = "{prefix}{outputs}{name}"\n' for name in written)
         http = "enabled = false" if http_port is None else f"port = {http_port}"
         self.path.write_text(

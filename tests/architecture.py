@@ -16,7 +16,7 @@ PACKAGE = "driftd"
 # Folders and files that decide and measure: they get everything they know as arguments.
 # fmt: off
 PURE = (
-    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
+    "alignment", "api", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
     "performance", "reference",
     "shard", "shard_alert", "shard_parts", "shard_view", "suggestion", "ticks",
 )

@@ -195,5 +195,6 @@ WHY_REFERENCE = "its reference is being counted: {missing:,} events to go"
 WHY_WANDERS = "it wanders too much for so short a reference"
 WHY_ABSENT = "none of the latest events has a value of it"
 WHY_NO_LABELS = "no label has found its prediction yet"
+WHY_NO_PERIOD = "no period of time is over yet"
 PHASES_UNJUDGED: Mapping[str, str] = {"learning": WHY_LEARNING, "reference": WHY_REFERENCE}
 """Phases in which nothing is judged yet, and why."""

@@ -8,6 +8,7 @@ from driftd.api.documents import (
     PHASES_UNJUDGED,
     WHY_ABSENT,
     WHY_NO_LABELS,
+    WHY_NO_PERIOD,
     WHY_WANDERS,
     FigureDocument,
     ModelDocument,
@@ -113,9 +114,13 @@ def unjudged(shard: ShardView, model: ModelStatus) -> list[Unjudged]:
     found += [(signal, WHY_WANDERS) for signal in model.unjudged]
     found += [(signal, WHY_ABSENT) for signal in model.absent]
     if not any(period.immature is None for period in model.periods):
-        last = model.periods[-1].immature if model.periods else None
-        told = WHY_NO_LABELS if last is None else f"no period can be judged; of the latest: {WHY[last]}"
-        found.append(("performance", told))
+        ended = [period.immature for period in model.periods if period.immature != "open"]
+        why = (
+            f"no period of time can be judged yet; the latest: {WHY[ended[-1] or '']}"
+            if ended
+            else WHY_NO_PERIOD
+        )
+        found.append(("performance", why if model.labels_joined else WHY_NO_LABELS))
     return [Unjudged(what=what, why=why) for what, why in found]
 
 

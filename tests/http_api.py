@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from aiohttp import ClientSession, StreamReader
@@ -17,12 +19,16 @@ from driftd.api.standing import Standing
 from driftd.config import Http
 from driftd.contract.cloudevents import EventType
 from driftd.contract.record import Record
-from driftd.shard_view import ServiceView
+from driftd.engine.engine import Engine
+from driftd.engine.state import State
+from driftd.shard_view import Phase, ServiceView, ShardView
 from driftd.shells.http import build_site
 from driftd.shells.http_api import Api
 from driftd.shells.http_streams import Streams
+from streams import FIRST_MS, label, prediction, small_config
 
 INCIDENTS = "driftd.incidents"
+OUTSIDE = Http(host="0.0.0.0", token_env="TOKEN")
 
 
 def entry(key: str, event_id: str, offset: int = 0, **data: object) -> Record:
@@ -47,6 +53,38 @@ def over(key: str, by: str | None = None, offset: int = 0) -> Record:
     if by is not None:
         headers = (("ce_id", by.encode()), ("ce_type", EventType.ALERT_RESOLVED.value.encode()))
     return Record(INCIDENTS, 0, offset, 0, key.encode(), None, headers)
+
+
+@cache
+def watch(events: int = 1_500) -> tuple[ShardView, tuple[Record, ...]]:
+    """A shard whose engine has watched model m, and what it wrote to the compacted topic.
+
+    Half of the labels are there; the input has shifted in the last hundred of 1,500 events.
+    """
+    draw = random.Random(7)
+    engine = Engine(small_config(), State({}))
+    records: list[Record] = []
+    for number in range(events):
+        at_ms = FIRST_MS + 200 * number
+        value = draw.gauss(2.0 if number > 1_400 else 0.0, 1.0)
+        records.append(prediction(number, at_ms, features={"a": value}))
+        if number % 2:
+            records.append(label(number // 2, at_ms, f"p{number}", "no" if number % 20 == 1 else "yes"))
+    standing = [event for event in engine.apply(records).events if event.standing is not None]
+    written = [
+        Record(
+            INCIDENTS,
+            0,
+            offset,
+            0,
+            (one.standing or "").encode(),
+            None if one.is_over else one.value,
+            one.headers,
+        )
+        for offset, one in enumerate(standing)
+    ]
+    view = ShardView(0, Phase.RUNNING, counters=dict(engine.counters), status=engine.status())
+    return view, tuple(written)
 
 
 @dataclass

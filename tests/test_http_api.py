@@ -1,10 +1,8 @@
 """The API's pages: who may ask, what is answered, and what is told of a request that cannot be followed."""
 
 import json
-import random
 import re
 from dataclasses import replace
-from functools import cache
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -22,10 +20,9 @@ from driftd.engine.state import State
 from driftd.engine.status import EngineStatus
 from driftd.errors import BrokerUnavailable, ConfigError
 from driftd.shard_view import Phase, ServiceView, ShardView
-from http_api import Pages, ask, entry, over
-from streams import FIRST_MS, Story, label, prediction, small_config
+from http_api import OUTSIDE, Pages, ask, entry, over, watch
+from streams import Story, small_config
 
-OUTSIDE = Http(host="0.0.0.0", token_env="TOKEN")
 SILENCE = {"action": "silence", "model": "churn", "until_ms": 1_764_000_000_000, "who": "ann"}
 
 
@@ -36,20 +33,8 @@ def board(*records: Record) -> Board:
     return made
 
 
-@cache
 def watched(events: int = 1_500) -> ShardView:
-    """A shard whose engine has watched model m, half of whose labels are there; its input has shifted lately."""
-    draw = random.Random(7)
-    engine = Engine(small_config(), State({}))
-    records: list[Record] = []
-    for number in range(events):
-        at_ms = FIRST_MS + 200 * number
-        value = draw.gauss(2.0 if number > 1_400 else 0.0, 1.0)
-        records.append(prediction(number, at_ms, features={"a": value}))
-        if number % 2:
-            records.append(label(number // 2, at_ms, f"p{number}", "no" if number % 20 == 1 else "yes"))
-    engine.apply(records)
-    return ShardView(0, Phase.RUNNING, counters=dict(engine.counters), status=engine.status())
+    return watch(events)[0]
 
 
 def test_the_document_is_right_openapi_and_names_every_page() -> None:

@@ -21,6 +21,7 @@ ALL_ADDRESSES: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not 
 FIGURES: Final = ("accuracy", "mae", "word_error_rate", "cost_total")
 """What tells best how a model does, one for each kind of prediction."""
 SHOWN_MAX: Final = 100
+CONTRIBUTORS_SHOWN: Final = 2
 
 
 def connect(config: Path | None, url: str | None) -> ApiClient:
@@ -111,18 +112,32 @@ def incident_rows(incidents: Json) -> Rows:
             str(one.get("severity", "")),
             plain(str(one.get("kind", ""))),
             plain(one["model"]),
-            minute(one["opened_at_ms"]) if "opened_at_ms" in one else "-",
-            _quiet_by(one),
-            plain(str(one.get("summary", ""))),
+            minute(one["onset"]["at_ms"]) if "onset" in one else "-",
+            _in_hand(one),
+            plain(changed(one)),
+            plain(str(one.get("incident_id", ""))),
         )
         for one in sorted(incidents["incidents"], key=rank)[:SHOWN_MAX]
     ]
 
 
-INCIDENT_HEADERS: Final = ("severity", "kind", "model", "opened", "in hand", "what happened")
+INCIDENT_HEADERS: Final = ("severity", "kind", "model", "since", "in hand", "what changed", "incident")
 
 
-def _quiet_by(incident: Json) -> str:
+def changed(incident: Json) -> str:
+    """What changed: of the strongest signals what it is, and how many more there are; else the summary."""
+    contributors = incident.get("contributors", [])
+    shown = [
+        one["change"] if one.get("claim") is not None else f"{one['signal']} {one['change']}"
+        for one in contributors[:CONTRIBUTORS_SHOWN]
+    ]
+    if not shown:
+        return str(incident.get("summary", ""))
+    more = incident.get("contributors_total", len(contributors)) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def _in_hand(incident: Json) -> str:
     if incident.get("acknowledged_by"):
         return plain(f"by {incident['acknowledged_by']}")
     return "silenced" if incident.get("silenced_by") else ""
@@ -211,4 +226,5 @@ def counted_states(models: Json) -> str:
     }
     parts = [f"{states.count(state)} {words}" for state, words in told.items() if state in states]
     others = "" if len(models["shards"]) == models["shard_count"] else "; other shards are at other workers"
-    return (f"{len(states)} models here: {', '.join(parts)}" if states else "no models here yet") + others
+    count = "1 model" if len(states) == 1 else f"{len(states)} models"
+    return (f"{count} here: {', '.join(parts)}" if states else "no models here yet") + others

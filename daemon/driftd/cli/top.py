@@ -4,7 +4,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -100,7 +100,10 @@ def frame(seen: Seen, trouble: str | None = None) -> RenderableType:
     if seen.incidents is None or seen.requests is None:
         parts.append(Text(f"what is open is not known yet: {seen.why_not}", style="bold magenta"))
     else:
-        parts.append(_table("incidents", INCIDENT_HEADERS, incident_rows(seen.incidents), "none is open"))
+        incidents = [
+            row[:-1] for row in incident_rows(seen.incidents)
+        ]  # ids are long; `driftd status` has them
+        parts.append(_table("incidents", INCIDENT_HEADERS[:-1], incidents, "none is open"))
     parts.append(_table("models", MODEL_HEADERS, model_rows(seen.models), counted_states(seen.models)))
     if seen.requests is not None and seen.requests["requests"]:
         parts.append(_table("retraining", REQUEST_HEADERS, request_rows(seen.requests), ""))
@@ -108,7 +111,7 @@ def frame(seen: Seen, trouble: str | None = None) -> RenderableType:
     return Group(*parts)
 
 
-def _table(title: str, headers: tuple[str, ...], rows: Rows, empty: str) -> RenderableType:
+def _table(title: str, headers: Sequence[str], rows: Rows, empty: str) -> RenderableType:
     if not rows:
         return Text.assemble("\n", (title, "bold"), f"  {empty}")
     made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))

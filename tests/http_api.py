@@ -55,14 +55,9 @@ def over(key: str, by: str | None = None, offset: int = 0) -> Record:
     return Record(INCIDENTS, 0, offset, 0, key.encode(), None, headers)
 
 
-@cache
-def watch(events: int = 1_500) -> tuple[ShardView, tuple[Record, ...]]:
-    """A shard whose engine has watched model m, and what it wrote to the compacted topic.
-
-    Half of the labels are there; the input has shifted in the last hundred of 1,500 events.
-    """
+def drifting(events: int = 1_500) -> list[Record]:
+    """Predictions of model m with half of their labels; the input has shifted in the last hundred of 1,500 events."""
     draw = random.Random(7)
-    engine = Engine(small_config(), State({}))
     records: list[Record] = []
     for number in range(events):
         at_ms = FIRST_MS + 200 * number
@@ -70,6 +65,14 @@ def watch(events: int = 1_500) -> tuple[ShardView, tuple[Record, ...]]:
         records.append(prediction(number, at_ms, features={"a": value}))
         if number % 2:
             records.append(label(number // 2, at_ms, f"p{number}", "no" if number % 20 == 1 else "yes"))
+    return records
+
+
+@cache
+def watch(events: int = 1_500) -> tuple[ShardView, tuple[Record, ...]]:
+    """A shard whose engine has watched `drifting`, and what it wrote to the compacted topic."""
+    engine = Engine(small_config(), State({}))
+    records = drifting(events)
     standing = [event for event in engine.apply(records).events if event.standing is not None]
     written = [
         Record(

@@ -189,7 +189,7 @@ def test_a_command_for_models_of_several_shards_goes_to_each_of_them() -> None:
     assert [one["partition"] for one in answer.document["records"]] == [0, 1, 2]
     acknowledge = {"action": "acknowledge", "incident_id": "i1"}
     assert len(ask(pages, "/api/v1/commands", method="POST", body=acknowledge).document["records"]) == 1
-    assert pages.written[1][0] == b"fraud"
+    assert (pages.written[1][0], pages.written[1][1]["model"]) == (b"fraud", "fraud")
 
 
 INVALID = {

@@ -165,6 +165,10 @@ class Api:
         model = model_of(event, self.board.standing)
         everywhere = model is None and isinstance(event, Command) and self.shard_count > 1
         partitions: Sequence[int | None] = range(self.shard_count) if everywhere else (None,)
+        if isinstance(event, Command) and event.model is None and model is not None:
+            event = event.model_copy(
+                update={"model": model}
+            )  # the incident's: whoever follows it needs to ask nobody
         try:
             placed = await self.write((model or "-").encode(), control_value(event), partitions)
         except BrokerUnavailable as error:

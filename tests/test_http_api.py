@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from architecture import ROOT
 from driftd.api.access import bearer_token
 from driftd.api.board import Board
 from driftd.api.openapi import PAGES, PREFIX, openapi_document
@@ -43,6 +44,11 @@ def test_the_document_is_right_openapi_and_names_every_page() -> None:
     named = {(method, path) for path, methods in document["paths"].items() for method in methods}
     assert named == {(page.method.lower(), PREFIX + page.path) for page in PAGES.values()}
     assert ask(Pages(), "/api/v1/openapi.json").document == document
+
+
+def test_the_documentation_names_every_page() -> None:
+    text = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    assert [page for page in PAGES.values() if f"`{page.method} {page.path}`" not in text] == []
 
 
 def test_every_schema_of_the_document_is_described_field_by_field() -> None:

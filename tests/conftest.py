@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from broker import Broker
 from kafka_install import KafkaInstall, kafka_install
+from prometheus_install import NoApt, PrometheusInstall, prometheus_install
 
 # No deadline: a busy machine is no failure. The same examples each time; --hypothesis-profile=explore seeks new ones.
 settings.register_profile(
@@ -42,6 +43,15 @@ def own_broker(kafka: KafkaInstall, tmp_path_factory: pytest.TempPathFactory) ->
         with Broker(kafka, tmp_path_factory.mktemp("kafka")) as running:
             yield running
         gc.collect()  # what was dropped goes now, and not in the test after this one
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> PrometheusInstall:
+    """Alertmanager and promtool; fetched once. Skips only where there is no Debian to fetch them from."""
+    try:
+        return prometheus_install()
+    except NoApt as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ class Story:
             self._labels(step, at_ms, late)
             if self.random.random() < 0.02:
                 self._add("predictions", at_ms, self.random.choice([b"{", b"null", b'{"model": "m0"}', None]))
-            if self.random.random() < 0.004:
+            if self.random.random() < 0.01:
                 self._control(at_ms)
         return self.records
 
@@ -165,15 +165,22 @@ class Story:
 
     def _control(self, at_ms: int) -> None:
         model = self.random.choice(self.models)
-        event = self.random.choice(
-            [
-                {"type": "deployment", "model": model, "model_version": str(self.random.randrange(3, 5))},
-                {"type": "tick"},
-                {"type": "command", "action": "resolve", "who": "test", "model": model},
-                {"type": "command", "action": "reset", "who": "test", "model": model},
-                {"type": "nonsense"},
-            ]
-        )
+        command: dict[str, object] = {"type": "command", "who": "test", "model": model}
+        until_ms = at_ms + self.random.choice([-1, 30_000, 200_000])
+        events: list[dict[str, object]] = [
+            {"type": "deployment", "model": model, "model_version": str(self.random.randrange(3, 5))},
+            {"type": "tick"},
+            {"type": "tick"},
+            {**command, "action": "resolve"},
+            {**command, "action": "reset"},
+            {**command, "action": "acknowledge"},
+            {**command, "action": "silence", "until_ms": until_ms, "signals": ["features.*"]},
+            {**command, "action": "silence", "until_ms": until_ms},
+            {**command, "action": "maintenance", "until_ms": until_ms, "from_ms": at_ms + 10_000},
+            {**command, "action": "expire", "silence_id": "sil-unknown"},
+            {"type": "nonsense"},
+        ]
+        event = self.random.choice(events)
         self._add("driftd.control", at_ms, json.dumps({**event, "at_ms": at_ms}).encode())
 
     def _add(self, topic: str, at_ms: int, value: bytes | None) -> None:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from driftd.config import Config, Limits
-from driftd.contract.events_in import Label, Prediction
+from driftd.contract.events_in import CONTROL_EVENTS, Label, Prediction
 from driftd.contract.record import Record
 from driftd.decode.batch import Batch, LabelColumns, PredictionColumns, PredictionRows, decode
 from driftd.decode.columns import columns_from_rows
-from driftd.decode.rows import PredictionRow
+from driftd.decode.rows import Loose, PredictionRow
 from driftd.decode.schema import Schema, Signal, SignalType
 from strategies import EDGES, almost, damaged, labels, predictions, written
 
@@ -291,3 +291,9 @@ def test_values_of_the_wrong_type_and_missing_ones_are_marked_in_the_columns() -
     assert [repr(level) for level in columns.categories[0]] == ["'x'", "invalid", "invalid", "None", "None"]
     np.testing.assert_array_equal(columns.numbers[0], [1, np.inf, np.inf, np.nan, np.nan])
     np.testing.assert_array_equal(columns.numbers[1], [1, np.inf, np.inf, np.nan, np.nan])
+
+
+def test_what_is_decoded_loosely_has_each_field_of_the_contract() -> None:
+    known = set(Loose.__struct_fields__)
+    events = (Prediction, Label, *CONTROL_EVENTS.values())
+    assert not {name for event in events for name in event.model_fields} - known

@@ -94,6 +94,25 @@ def test_compose_waits_for_services_that_exist_and_opens_ports_on_loopback_only(
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
+def test_prometheus_and_alertmanager_start_on_demand_and_find_each_other_driftd_and_the_rules() -> None:
+    services = COMPOSE["services"]
+    demanded = {name for name, service in services.items() if "profiles" in service}
+    assert demanded == {"prometheus", "alertmanager"}
+    assert all(re.fullmatch(r"prom/\w+:v\d+\.\d+\.\d+", services[name]["image"]) for name in demanded)
+    for name in demanded:
+        (volume,) = services[name]["volumes"]
+        source, target, mode = volume.split(":")
+        assert (DOCKER / source).exists()
+        assert target.startswith(f"/etc/{name}")
+        assert mode == "ro"
+    asked = YAML(typ="safe").load(DOCKER / "prometheus" / "prometheus.yml")
+    (job,) = asked["scrape_configs"]
+    assert (job["job_name"], job["static_configs"]) == ("driftd", [{"targets": ["driftd:9464"]}])
+    (told,) = asked["alerting"]["alertmanagers"]
+    assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert [(DOCKER / "prometheus" / name).exists() for name in asked["rule_files"]] == [True]
+
+
 def test_the_container_s_configuration_finds_compose_s_broker() -> None:
     path = DOCKER / "config.toml"
     config = load_config(path.read_text(encoding="utf-8"), str(path))

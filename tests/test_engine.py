@@ -229,10 +229,10 @@ def test_a_reply_moves_the_request_and_a_wrong_one_is_given_back() -> None:
     engine.apply(
         [control(2, at_ms, type="deployment", model="m", model_version="2", request_id=request["request_id"])]
     )
-    assert engine.status().models[0].request is None
+    assert engine.status().models[0].request == "watched"
 
 
-def test_a_person_can_resolve_and_reset_and_other_words_are_given_back() -> None:
+def test_a_person_can_resolve_and_reset_a_model_that_is_known() -> None:
     engine = Engine(small_config())
     told(engine, predictions(400, normal))
     told(engine, predictions(60, lambda _, rng: {"a": rng.gauss(14, 1), "b": "x"}, start=400))
@@ -243,8 +243,6 @@ def test_a_person_can_resolve_and_reset_and_other_words_are_given_back() -> None
     assert "no open incident" in nothing[0]["detail"]
     engine.apply([control(2, FIRST_MS, **command, action="reset")])
     assert engine.status().models[0].phase == "learning"
-    (silence,) = told(engine, [control(3, FIRST_MS, **command, action="silence")], OutputTopic.REJECTED)
-    assert silence["reason"] == "unsupported"
     (unknown,) = told(
         engine,
         [control(4, FIRST_MS, type="command", who="me", model="x", action="reset")],

@@ -1,21 +1,25 @@
-"""An incident's life and a request's life: their tables, row by row."""
+"""An incident's life, row by row, and the rules by which findings become one story or two."""
 
 from dataclasses import replace
 
 import pytest
 
 from driftd.config import Incidents as IncidentSettings
-from driftd.config import Retraining as RetrainingSettings
 from driftd.detectors.base import Effect, Finding
-from driftd.engine import incidents as life
-from driftd.engine import retraining as requests
-from driftd.engine.incidents import Cause, Incidents, Phase
-from driftd.engine.kinds import SEVERITIES, STAGES, Kind, Severity, Stage, kind_of, severity_of
-from driftd.engine.retraining import Request, RequestPhase, Retraining, Step
+from driftd.engine import incident as life
+from driftd.engine.incident import Cause, Incident, Phase
+from driftd.engine.incidents import Change, Incidents
+from driftd.engine.kinds import (
+    STORIES_MAX,
+    Kind,
+    Severity,
+    Stage,
+    Strand,
+)
 from driftd.engine.stream import Evaluation, StreamName
 from driftd.reference.panes import Place
 
-SETTINGS = IncidentSettings(hold_panes=2, keep_open_panes=3, update_panes=5)
+SETTINGS = IncidentSettings(hold_panes=2, keep_open_panes=3, update_panes=5, join_panes=4, reopen_ms=50_000)
 
 
 def place(number: int) -> Place:
@@ -50,9 +54,7 @@ def causes(incidents: Incidents, *evaluations: Evaluation) -> list[str]:
 
 @pytest.mark.parametrize(("phase", "cause"), [(phase, cause) for phase in Phase for cause in Cause])
 def test_each_transition_is_a_row_and_what_is_no_row_changes_nothing(phase: Phase, cause: Cause) -> None:
-    incident = life.Incident(
-        "i", Kind.DATA_DRIFT, StreamName.INPUTS, Severity.WARNING, phase, place(0), place(0)
-    )
+    incident = Incident("i", Strand.MODEL, phase, place(0))
     if (phase, cause) in life.TRANSITIONS:
         incident.move(cause)
         assert incident.phase is life.TRANSITIONS[phase, cause]
@@ -85,7 +87,7 @@ def test_it_is_resolved_after_keep_open_panes_of_quiet_and_not_before() -> None:
     causes(incidents, pane(1, finding()), pane(2, finding()))
     assert causes(incidents, pane(3), pane(4), pane(5, finding()), pane(6), pane(7)) == []
     assert causes(incidents, pane(8)) == ["quiet"]
-    assert incidents.current == {}
+    assert incidents.current == []
 
 
 def test_an_open_incident_is_told_again_after_update_panes() -> None:
@@ -101,22 +103,147 @@ def test_signals_that_join_are_told_once_some_panes_have_passed() -> None:
     assert told == ["signals_joined"]
 
 
-def test_drift_becomes_critical_when_performance_is_lost() -> None:
+def changes_of(incidents: Incidents, *evaluations: Evaluation) -> list[Change]:
+    return [change for evaluation in evaluations for change in incidents.step(evaluation)]
+
+
+def test_drift_of_inputs_then_of_the_error_is_one_story_whose_severity_rises() -> None:
     incidents = Incidents("m", SETTINGS)
     causes(incidents, pane(1, finding()), pane(2, finding()))
-    changes = incidents.step(point(3, weighed("error")))
-    assert [(c.incident.kind, c.cause, c.incident.severity) for c in changes] == [
-        (Kind.PERFORMANCE, Cause.HELD, Severity.CRITICAL),
-        (Kind.DATA_DRIFT, Cause.SEVERITY_RAISED, Severity.CRITICAL),
-    ]
+    (change,) = incidents.step(point(3, weighed("error")))
+    assert (change.cause, change.incident.severity) == (Cause.SEVERITY_RAISED, Severity.CRITICAL)
+    assert change.incident.kinds == (Kind.PERFORMANCE, Kind.DATA_DRIFT)
+    assert incidents.current == [change.incident]
 
 
-def test_a_loss_stays_one_incident_whatever_the_inputs_do_meanwhile() -> None:
+def test_a_loss_joins_the_drift_however_much_later_it_shows() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, *(pane(n, finding()) for n in range(1, 60)))
+    incidents.step(point(60, replace(weighed("error"), onset=place(58))))
+    assert [incident.kinds for incident in incidents.current] == [(Kind.PERFORMANCE, Kind.DATA_DRIFT)]
+
+
+def test_a_loss_stays_what_it_was_told_as_whatever_the_inputs_do_meanwhile() -> None:
     incidents = Incidents("m", SETTINGS)
     assert causes(incidents, point(1, weighed("error"))) == ["held"]
     causes(incidents, pane(2, finding()), pane(3, finding()))
     causes(incidents, point(4, weighed("loss")))
-    assert set(incidents.current) == {Kind.CONCEPT_DRIFT, Kind.DATA_DRIFT}
+    assert [incident.kinds for incident in incidents.current] == [(Kind.CONCEPT_DRIFT, Kind.DATA_DRIFT)]
+
+
+def test_what_begins_at_the_same_time_is_the_same_story_though_it_shows_later() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, *(pane(n, finding()) for n in range(1, 30)))
+    causes(incidents, *(pane(n, finding(), finding("features.b", onset=2)) for n in range(30, 34)))
+    (incident,) = incidents.current
+    assert [one.signal for one in incident.findings] == ["features.a", "features.b"]
+
+
+def test_what_begins_later_is_another_story_until_there_are_too_many() -> None:
+    incidents = Incidents("m", SETTINGS)
+    found = [finding()]
+    causes(incidents, *(pane(n, *found) for n in range(1, 20)))
+    for k in range(1, 6):
+        found.append(finding(f"features.f{k}", onset=20 * k))
+        causes(incidents, *(pane(n, *found) for n in range(20 * k + 1, 20 * k + 19)))
+    signals = [[one.signal for one in incident.findings] for incident in incidents.current]
+    assert len(signals) == STORIES_MAX[Strand.MODEL] == 3
+    assert signals == [
+        ["features.a"],
+        ["features.f1"],
+        ["features.f2", "features.f3", "features.f4", "features.f5"],
+    ]
+
+
+def test_wrong_labels_and_the_errors_they_make_are_one_story_of_the_labels() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, point(1, weighed("error")))
+    swapped = replace(weighed("labels.classes_swapped"), effect=Effect.LABELS)
+    (change,) = incidents.step(Evaluation(StreamName.LABELS, 2, place(2), (swapped,), True, (), {}))
+    assert (change.cause, change.incident.kind, change.incident.stage) == (
+        Cause.KIND_CHANGED, Kind.LABEL_QUALITY, Stage.LABELS,
+    )  # fmt: skip
+    assert change.incident.severity is Severity.CRITICAL
+
+
+def test_labels_that_come_late_are_no_story_of_the_inputs() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, pane(1, finding()), pane(2, finding()))
+    late = replace(weighed("labels.delay_grows"), effect=Effect.LABELS)
+    incidents.step(Evaluation(StreamName.LABELS, 3, place(3), (late,), True, (), {}))
+    assert [incident.strand for incident in incidents.current] == [Strand.MODEL, Strand.LABELS]
+
+
+def test_a_story_is_over_when_all_its_parts_are() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, pane(1, finding()), pane(2, finding()), point(3, weighed("error")))
+    outcomes = StreamName.OUTCOMES
+    assert causes(incidents, *(pane(n) for n in range(4, 10))) == []
+    assert causes(incidents, *(pane(n, stream=outcomes) for n in range(10, 13))) == ["quiet"]
+
+
+def test_what_flaps_is_one_incident_that_wakes_once() -> None:
+    incidents = Incidents("m", SETTINGS)
+    waking, ids, told = 0, set(), []
+    for n in range(0, 40, 8):
+        for k in range(8):
+            for change in incidents.step(pane(n + k, *([finding()] if k < 2 else []))):
+                waking += change.incident.wakes(change.cause)
+                ids.add(change.incident.incident_id)
+                told.append(change.cause.value)
+    assert told == ["held", "quiet", *["reopened", "quiet"] * 4]
+    assert (waking, len(ids)) == (1, 1)
+    assert incidents.past[-1].reopened == 4
+
+
+def test_signals_that_leave_again_much_later_are_another_incident() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, *(pane(n, *([finding()] if n < 3 else [])) for n in range(1, 8)))
+    assert causes(incidents, pane(90, finding()), pane(91, finding())) == ["held"]
+
+
+def test_an_incident_that_is_opened_again_and_is_worse_wakes_again() -> None:
+    incidents = Incidents("m", SETTINGS)
+    (opened,) = changes_of(incidents, pane(1, finding()), pane(2, finding()))
+    assert opened.incident.wakes(opened.cause)
+    causes(incidents, *(pane(n) for n in range(3, 8)))
+    broken = [finding(), finding(effect=Effect.MISSING, share=0.9)]
+    (again,) = changes_of(incidents, pane(9, *broken), pane(10, *broken))
+    assert again.cause is Cause.REOPENED
+    assert again.incident.wakes(again.cause)
+
+
+def test_what_a_person_resolved_and_is_still_there_is_opened_again_and_wakes_nobody() -> None:
+    incidents = Incidents("m", SETTINGS)
+    (opened,) = changes_of(incidents, pane(1, finding()), pane(2, finding()))
+    assert opened.incident.wakes(opened.cause)
+    assert [change.cause for change in incidents.resolve([opened.incident], 2500)] == [Cause.PERSON]
+    (again,) = changes_of(incidents, pane(3, finding()), pane(4, finding()))
+    assert (again.cause, again.incident.incident_id) == (Cause.REOPENED, opened.incident.incident_id)
+    assert not again.incident.wakes(again.cause)
+
+
+@pytest.mark.parametrize(
+    ("severity", "phase", "silenced", "paged", "cause", "wakes"),
+    [
+        (Severity.WARNING, Phase.OPEN, None, None, Cause.HELD, True),
+        (Severity.CRITICAL, Phase.OPEN, None, Severity.WARNING, Cause.SEVERITY_RAISED, True),
+        (Severity.WARNING, Phase.OPEN, None, None, Cause.SILENCE_OVER, True),
+        (Severity.INFO, Phase.OPEN, None, None, Cause.HELD, False),
+        (Severity.CRITICAL, Phase.OPEN, "sil-1", None, Cause.HELD, False),
+        (Severity.WARNING, Phase.OPEN, None, Severity.WARNING, Cause.STILL_OPEN, False),
+        (Severity.WARNING, Phase.OPEN, None, Severity.WARNING, Cause.REOPENED, False),
+        (Severity.WARNING, Phase.OPEN, None, None, Cause.ACKNOWLEDGED, False),
+        (Severity.WARNING, Phase.RESOLVED, None, None, Cause.QUIET, False),
+    ],
+)
+def test_who_is_woken(
+    severity: Severity, phase: Phase, silenced: str | None, paged: Severity | None, cause: Cause, wakes: bool
+) -> None:
+    incident = Incident("i", Strand.MODEL, phase, place(0), severity=severity, silenced_by=silenced)
+    incident.paged_rank = life.NOBODY_PAGED if paged is None else paged.rank
+    assert incident.wakes(cause) is wakes
+    assert not incident.wakes(cause)  # once at each severity
 
 
 def test_a_loss_is_not_over_while_the_error_is_elevated() -> None:
@@ -137,134 +264,6 @@ def test_a_new_version_closes_what_was_told_and_forgets_what_was_suspected() -> 
     incidents = Incidents("m", SETTINGS)
     causes(incidents, pane(1, finding()), pane(2, finding()))
     causes(incidents, pane(3, finding(effect=Effect.MISSING)))
-    assert [(c.incident.kind, c.cause) for c in incidents.close_all()] == [
-        (Kind.DATA_DRIFT, Cause.NEW_VERSION)
-    ]
-    assert incidents.current == {}
-
-
-@pytest.mark.parametrize(
-    ("signal", "effect", "inputs_moved", "kind"),
-    [
-        ("features.a", Effect.SHIFT, False, Kind.DATA_DRIFT),
-        ("prediction", Effect.SHIFT, False, Kind.DATA_DRIFT),
-        ("scores.yes", Effect.SHIFT, False, Kind.DATA_DRIFT),
-        ("features.a", Effect.MISSING, False, Kind.DATA_QUALITY),
-        ("features.a", Effect.UNSEEN, False, Kind.DATA_QUALITY),
-        ("features.a", Effect.OUTSIDE, False, Kind.DATA_QUALITY),
-        ("features.a", Effect.INVALID, False, Kind.DATA_QUALITY),
-        ("error", Effect.SHIFT, False, Kind.CONCEPT_DRIFT),
-        ("error", Effect.SHIFT, True, Kind.PERFORMANCE),
-        ("loss", Effect.SHIFT, True, Kind.PERFORMANCE),
-        ("label", Effect.SHIFT, False, Kind.DATA_DRIFT),
-        ("label", Effect.UNSEEN, False, Kind.LABEL_QUALITY),
-        ("latency_ms", Effect.SHIFT, False, Kind.OPERATIONS),
-        ("failed", Effect.SHIFT, False, Kind.OPERATIONS),
-    ],
-)
-def test_the_kind_of_a_finding(signal: str, effect: Effect, inputs_moved: bool, kind: Kind) -> None:
-    assert kind_of(finding(signal, effect), inputs_moved) is kind
-
-
-def test_each_kind_has_a_stage_and_a_severity() -> None:
-    assert set(STAGES) == set(SEVERITIES) == set(Kind)
-
-
-@pytest.mark.parametrize(
-    ("share", "severity"), [(0.001, Severity.INFO), (0.05, Severity.WARNING), (0.5, Severity.CRITICAL)]
-)
-def test_damage_is_as_severe_as_it_is_wide(share: float, severity: Severity) -> None:
-    assert severity_of(Kind.DATA_QUALITY, finding(effect=Effect.MISSING, share=share), False) is severity
-
-
-def an_incident(kind: Kind, name: str = "i", open_panes: int = 0) -> life.Incident:
-    return life.Incident(
-        name, kind, StreamName.INPUTS, Severity.WARNING, Phase.OPEN, place(1), place(2), open_panes=open_panes
-    )
-
-
-def retraining(**settings: int) -> Retraining:
-    return Retraining("m", RetrainingSettings(**{"cooldown_ms": 100, "deadline_ms": 1000, **settings}))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("phase", "step"), [(phase, step) for phase in RequestPhase for step in Step])
-def test_each_step_of_a_request_is_a_row_and_what_is_no_row_changes_nothing(
-    phase: RequestPhase, step: Step
-) -> None:
-    request = Request("r", ("i",), Kind.CONCEPT_DRIFT, Stage.MODELING, place(0), place(1), 0, 1, 1, phase)
-    moved = request.move(step)
-    assert moved == ((phase, step) in requests.TRANSITIONS)
-    assert request.phase is requests.TRANSITIONS.get((phase, step), phase)
-
-
-def test_what_has_ended_never_goes_on() -> None:
-    assert {phase for phase, _ in requests.TRANSITIONS} == set(requests.IN_FLIGHT)
-
-
-def test_a_storm_of_incidents_makes_one_request() -> None:
-    asks = retraining()
-    incidents = [an_incident(Kind.CONCEPT_DRIFT), an_incident(Kind.DATA_DRIFT, "d", open_panes=999)]
-    first = asks.step(incidents, place(3), 3000)
-    assert first is not None
-    assert first.incident_ids == ("i", "d")
-    assert all(asks.step(incidents, place(n), 3000 + n) is None for n in range(4, 50))
-
-
-def test_drift_asks_only_once_it_has_lasted() -> None:
-    asks = retraining(lasting_drift_panes=5)
-    assert asks.step([an_incident(Kind.DATA_DRIFT, open_panes=4)], place(3), 0) is None
-    request = asks.step([an_incident(Kind.DATA_DRIFT, open_panes=5)], place(3), 0)
-    assert request is not None
-    assert request.stage is Stage.DATA
-
-
-def test_damage_never_asks() -> None:
-    assert retraining().step([an_incident(Kind.DATA_QUALITY, open_panes=999)], place(3), 0) is None
-
-
-def test_a_request_is_cancelled_when_its_incidents_are_over_before_anybody_took_it() -> None:
-    asks = retraining()
-    asks.step([an_incident(Kind.CONCEPT_DRIFT)], place(3), 0)
-    ended = asks.step([], place(4), 1)
-    assert ended is not None
-    assert ended.phase is RequestPhase.CANCELLED
-    assert asks.current is None
-
-
-def test_an_accepted_request_goes_on_though_its_incidents_are_over() -> None:
-    asks = retraining()
-    request = asks.step([an_incident(Kind.CONCEPT_DRIFT)], place(3), 0)
-    assert request is not None
-    assert asks.reply(request.request_id, Step.REPLY_ACCEPTED, None)
-    assert asks.step([], place(4), 1) is None
-    assert asks.current is request
-
-
-@pytest.mark.parametrize("end", [Step.REPLY_REJECTED, Step.REPLY_FAILED])
-def test_what_was_refused_is_not_asked_for_again_but_another_incident_asks(end: Step) -> None:
-    asks = retraining()
-    request = asks.step([an_incident(Kind.CONCEPT_DRIFT)], place(3), 0)
-    assert request is not None
-    assert asks.reply(request.request_id, end, "no budget")
-    assert asks.step([an_incident(Kind.CONCEPT_DRIFT)], place(4), 99_999) is None
-    again = asks.step([an_incident(Kind.CONCEPT_DRIFT, "another")], place(4), 99_999)
-    assert again is not None
-    assert again.attempt == 2
-
-
-def test_within_the_cool_down_nobody_asks() -> None:
-    asks = retraining(cooldown_ms=100)
-    request = asks.step([an_incident(Kind.CONCEPT_DRIFT)], place(3), 1000)
-    assert request is not None
-    asks.reply(request.request_id, Step.REPLY_REJECTED, None)
-    other = [an_incident(Kind.CONCEPT_DRIFT, "other")]
-    assert asks.step(other, place(4), 1099) is None
-    assert asks.step(other, place(4), 1100) is not None
-
-
-def test_a_reply_to_another_request_changes_nothing() -> None:
-    asks = retraining()
-    asks.step([an_incident(Kind.CONCEPT_DRIFT)], place(3), 0)
-    assert not asks.reply("another", Step.REPLY_ACCEPTED, None)
-    assert asks.current is not None
-    assert asks.current.phase is RequestPhase.REQUESTED
+    (change,) = incidents.close_all()
+    assert (change.incident.kind, change.cause) == (Kind.DATA_QUALITY, Cause.NEW_VERSION)
+    assert incidents.current == []

@@ -86,7 +86,9 @@ def test_two_classes_that_go_by_each_others_names_are_named_with_the_time() -> N
     assert summary.startswith("The labels have changed: model m, since 2023-11-14 23:")
     assert '"cat"' in summary
     assert '"dog"' in summary
-    assert summary.endswith("Go back to labels: look at how the labels are made.")
+    assert summary.endswith(
+        "Go back to labels: look at how the labels are made, before anybody trains on them."
+    )
 
 
 def test_nothing_is_trained_on_labels_that_are_wrong() -> None:

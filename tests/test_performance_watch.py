@@ -266,7 +266,7 @@ def test_metrics_show_the_latest_period_that_can_be_judged() -> None:
     estimates = families["driftd_model_performance_estimated"].samples
     (estimate,) = [s for s in estimates if s.labels["figure"] == "estimated_accuracy"]
     assert estimate.value == model.periods[-1].estimated["estimated_accuracy"][0]
-    (begin,) = families["driftd_model_performance_period_seconds"].samples
+    (begin,) = families["driftd_model_performance_period_start_timestamp_seconds"].samples
     assert begin.value == mature(model)[-1].start_ms / 1000
     (waiting,) = families["driftd_model_periods_immature"].samples
     assert waiting.value == len(model.periods) - len(mature(model))

@@ -37,7 +37,7 @@ def written(name: str, records: Sequence[Record]) -> str:
 def test_json_is_one_cloudevent_a_line_and_then_the_periods_of_a_model_with_labels(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["replay", written("r.jsonl", Story(5, 800).tell()), "--format", "json"]) == 0
+    assert main(["replay", written("r.jsonl", Story(3, 800).tell()), "--format", "json"]) == 0
     told = capsys.readouterr()
     lines = [json.loads(line) for line in told.out.splitlines()]
     events = [line for line in lines if line["type"] != "periods"]
@@ -68,7 +68,7 @@ def test_text_tells_a_person_what_happened_when_and_where_to_go_back_to(
     assert told.out.startswith(
         "2023-11-14 22:18  opened    data_drift     warning   m   go back to data\n"
         "                  since 2023-11-14 22:18: features.a shifted up: mean 2.975 -> 19.5\n"
-        "2023-11-14 22:18  opened    data_quality   critical  m   go back to data\n"
+        "2023-11-14 22:18  updated   data_quality   critical  m   go back to deployment\n"
         "                  since 2023-11-14 22:18: features.a out of the reference's range in 100 % of the events: mean"
     )
     assert "predictions 500, labels 0 (joined 0), rejected 0\n" in told.err

@@ -1,6 +1,7 @@
 """The daemon as its operator meets it: start, stop, pages, and every reason for which it does not go on."""
 
 import json
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_a_running_daemon_shows_itself_and_stops_when_asked(
         kind = "dev.driftd.alert.opened.v1"
         opened = sum(json.loads(value or b"")["type"] == kind for value in alerts)
         assert f'driftd_events_published_total{{shard="0",type="{kind}"}} {float(opened)}' in metrics
-        assert 'driftd_events_rejected_total{reason="malformed_json"}' in metrics
+        assert re.search(r'driftd_events_rejected_total\{reason="malformed_json"\} [1-9]', metrics)
         assert f'driftd_lag_records{{partition="0",topic="{topic_prefix}predictions"}} 0.0' in metrics
         assert daemon.stop() == 0
     assert get(port, "/livez")[0] == 0

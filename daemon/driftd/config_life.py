@@ -18,6 +18,20 @@ class Incidents(Table):
     keep_open_panes: int = whole(
         64, 1, 100_000, "panes", "Quiet panes in a row after which an incident is resolved."
     )
+    join_panes: int = whole(
+        64,
+        0,
+        1_000_000,
+        "panes",
+        "What begins within so many panes after an incident opened can be of the same story; later it is another one.",
+    )
+    reopen_ms: int = whole(
+        DAY_MS,
+        0,
+        SPAN_MAX_MS,
+        "milliseconds",
+        "Signals that leave again within this time after they came back open the same incident again, and wake nobody.",
+    )
     page: Literal["any", "harmful"] = option(
         "any",
         "What wakes people: any drift, or only what makes the model err more; benign drift then only informs.",
@@ -36,7 +50,11 @@ class Retraining(Table):
 
     enabled: bool = option(True, "Whether requests are published at all.")
     cooldown_ms: int = whole(
-        DAY_MS, 0, SPAN_MAX_MS, "milliseconds", "Time between two requests for one model, at least."
+        DAY_MS,
+        0,
+        SPAN_MAX_MS,
+        "milliseconds",
+        "Time between two requests for one model, at least; it doubles with each that came to nothing.",
     )
     lasting_drift_panes: int = whole(
         128,
@@ -51,6 +69,13 @@ class Retraining(Table):
         SPAN_MAX_MS,
         "milliseconds",
         "Time a new version may take before a request has expired.",
+    )
+    verify_ms: int = whole(
+        14 * DAY_MS,
+        1,
+        SPAN_MAX_MS,
+        "milliseconds",
+        "Time that is waited for enough labels to judge whether the new version ended what was asked about.",
     )
 
 

@@ -5,11 +5,11 @@ It is told outside of the engine: no record decided it, so no replay says it aga
 
 from driftd.contract.cloudevents import EventType, encode_cloudevent
 from driftd.contract.events_out import AlertData, PlaceData
-from driftd.engine.identity import derived_id
-from driftd.engine.incidents import Phase
+from driftd.engine.identity import SOURCE, derived_id
+from driftd.engine.incident import Phase
 from driftd.engine.kinds import STAGES, Kind, Severity
 from driftd.engine.outputs import OutputEvent, OutputTopic
-from driftd.engine.telling import SOURCE, UNKNOWN_MODEL
+from driftd.engine.telling import UNKNOWN_MODEL
 from driftd.shard import Gap
 
 CAUSE = "records_are_gone"

@@ -48,9 +48,10 @@ class ShardView:
 
 @dataclass(slots=True)
 class ServiceView:
-    """The worker: the shards that it owns, None before the first assignment."""
+    """The worker: the shards that it owns, None before the first assignment; and how many all workers share."""
 
     shards: dict[int, ShardView] | None = None
+    shard_count: int = 1
 
     def unready(self) -> list[str]:
         """Why the worker is not ready, a sentence each; a worker that owns nothing is a ready stand-by."""

@@ -101,7 +101,7 @@ class Site:
 async def _serve(
     config: Config, kafka: KafkaSettings, cluster_id: str, references: Mapping[str, Profile], site: Site
 ) -> None:
-    view = ServiceView()
+    view = ServiceView(shard_count=config.topics.shard_count)
     registry, commit_seconds = build_registry(view)
     parts = shard_parts(config, kafka, cluster_id, references)
 

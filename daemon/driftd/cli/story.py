@@ -21,9 +21,19 @@ WORDS: Mapping[str, str] = {
     EventType.ALERT_RESOLVED: "resolved",
     EventType.RETRAINING_REQUESTED: "retrain!",
     EventType.RETRAINING_CANCELLED: "cancelled",
+    EventType.RETRAINING_VERIFIED: "verified",
+    EventType.RETRAINING_ESCALATED: "escalated",
     EventType.EVENT_REJECTED: "rejected",
 }
-ENDS = (EventType.ALERT_RESOLVED, EventType.RETRAINING_CANCELLED)
+SAID_SO = ("reopened", "acknowledged", "silenced", "rejected", "failed", "expired")
+"""Causes of alerts, and ends of requests, that have a better word than that something has changed or is over."""
+UNVERIFIED = ("unverified", "unclear")
+ENDS = (
+    EventType.ALERT_RESOLVED,
+    EventType.RETRAINING_CANCELLED,
+    EventType.RETRAINING_VERIFIED,
+    EventType.RETRAINING_ESCALATED,
+)
 
 
 def data_of(event: OutputEvent) -> dict[str, Any]:
@@ -40,7 +50,7 @@ def minute(time_ms: int) -> str:
 def lines_of(event: OutputEvent) -> str:
     """The event as lines of text: when, what and which model; below it what changed, and where to go back to."""
     data = data_of(event)
-    head = f"{data['time'][:16].replace('T', ' ')}  {WORDS[event.event_type]:<10}"
+    head = f"{data['time'][:16].replace('T', ' ')}  {_word(event, data):<10}"
     if event.topic is OutputTopic.REJECTED:
         head += f"{data['reason']:<25}{data['topic']}:{data['partition']}:{data['offset']}"
         told = data["detail"]
@@ -55,6 +65,16 @@ def lines_of(event: OutputEvent) -> str:
             # what changed stands in the alert that it follows
             return f"{head}, use data since {minute(data['data_range']['from_at_ms'])}"
     return f"{head}\n{textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)}"
+
+
+def _word(event: OutputEvent, data: Mapping[str, Any]) -> str:
+    """What happened, in a word of 9 letters at most, or the one that is a bit longer."""
+    said = data.get("cause" if event.topic is OutputTopic.ALERTS else "phase")
+    if said == UNVERIFIED[0]:
+        return UNVERIFIED[1]
+    if said == "acknowledged":
+        return "taken"
+    return str(said) if said in SAID_SO else WORDS[event.event_type]
 
 
 def _told(event: OutputEvent, data: Mapping[str, Any]) -> str:

@@ -162,14 +162,14 @@ class RetrainingData(Data):
     incident_ids: list[str] = Field(description="The incidents that ask for it.")
     cause: str = Field(description="The kind of the leading incident.")
     stage: str = Field(description="Stage to go back to: data, labels, modeling or deployment.")
-    phase: str = Field(description="requested, cancelled, rejected, failed, expired, verified or escalated.")
+    phase: str = Field(
+        description="requested; when it is over cancelled, rejected, failed, expired, verified, escalated or "
+        "unverified. In the topic of what is open now also accepted, completed, or watched: a new version is out."
+    )
     reason: str | None = Field(description="Why it ended, null while it is open.")
     summary: str = Field(description="What is asked for, or what became of it, for a person.")
     evidence: list[Contributor] = Field(description="The signals that changed, the strongest first.")
     data_range: DataRange = Field(description="The data that shows the change.")
-    segment: dict[str, str] | None = Field(
-        description="The segment that has most of the loss, null where it is not one segment's."
-    )
     risk_before: float | None = Field(description="Mean error or loss in the reference, null where unknown.")
     risk_after: float | None = Field(description="Mean error or loss since the onset, null where unknown.")
     risk_new: float | None = Field(

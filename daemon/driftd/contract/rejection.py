@@ -21,6 +21,6 @@ class RejectionReason(StrEnum):
     UNKNOWN_TOPIC = "unknown_topic"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_REQUEST = "unknown_request"
-    UNSUPPORTED = "unsupported"
+    STALE_DEPLOYMENT = "stale_deployment"
     MODELS_MAX_REACHED = "models_max_reached"
     DUPLICATE_PREDICTION_ID = "duplicate_prediction_id"

@@ -93,4 +93,7 @@ class Loose(msgspec.Struct):
     why: Any = msgspec.UNSET
     incident_id: Any = msgspec.UNSET
     kind: Any = msgspec.UNSET
+    signals: Any = msgspec.UNSET
+    from_ms: Any = msgspec.UNSET
     until_ms: Any = msgspec.UNSET
+    silence_id: Any = msgspec.UNSET

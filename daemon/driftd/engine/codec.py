@@ -7,10 +7,6 @@ from typing import Any
 import numpy as np
 
 from driftd.detectors.base import Claim, Effect, Finding
-from driftd.engine.incidents import Incident, Phase
-from driftd.engine.kinds import Kind, Severity, Stage
-from driftd.engine.retraining import Request, RequestPhase
-from driftd.engine.stream import StreamName
 from driftd.reference.arrays import array_to_json, integers_from_json
 from driftd.reference.panes import Pane, PaneCounter, Place
 
@@ -103,70 +99,3 @@ def claim_from_json(document: Mapping[str, Any] | None) -> Claim | None:
         return None
     own = dict(document)
     return Claim(own.pop("sentence"), tuple(own.pop("parties")), **own)
-
-
-INCIDENT_NUMBERS = ("opened_at_ms", "held_panes", "quiet_panes", "silent_panes", "open_panes", "told_signals")
-
-
-def incident_to_json(incident: Incident) -> dict[str, object]:
-    """An incident as an object."""
-    return {
-        "incident_id": incident.incident_id,
-        "kind": incident.kind.value,
-        "stream": incident.stream.value,
-        "severity": incident.severity.value,
-        "phase": incident.phase.value,
-        "onset": place_to_json(incident.onset),
-        "detected": place_to_json(incident.detected),
-        "findings": [finding_to_json(finding) for finding in incident.findings.values()],
-    } | {name: getattr(incident, name) for name in INCIDENT_NUMBERS}
-
-
-def incident_from_json(document: Mapping[str, Any]) -> Incident:
-    """The incident of `incident_to_json`."""
-    findings = [finding_from_json(finding) for finding in document["findings"]]
-    return Incident(
-        document["incident_id"],
-        Kind(document["kind"]),
-        StreamName(document["stream"]),
-        Severity(document["severity"]),
-        Phase(document["phase"]),
-        place_from_json(document["onset"]),
-        place_from_json(document["detected"]),
-        {finding.key: finding for finding in findings},
-        **{name: int(document[name]) for name in INCIDENT_NUMBERS},
-    )
-
-
-def request_to_json(request: Request) -> dict[str, object]:
-    """A retraining request as an object."""
-    return {
-        "request_id": request.request_id,
-        "incident_ids": list(request.incident_ids),
-        "kind": request.kind.value,
-        "stage": request.stage.value,
-        "onset": place_to_json(request.onset),
-        "detected": place_to_json(request.detected),
-        "requested_at_ms": request.requested_at_ms,
-        "deadline_ms": request.deadline_ms,
-        "attempt": request.attempt,
-        "phase": request.phase.value,
-        "reason": request.reason,
-    }
-
-
-def request_from_json(document: Mapping[str, Any]) -> Request:
-    """The request of `request_to_json`."""
-    return Request(
-        document["request_id"],
-        tuple(document["incident_ids"]),
-        Kind(document["kind"]),
-        Stage(document["stage"]),
-        place_from_json(document["onset"]),
-        place_from_json(document["detected"]),
-        document["requested_at_ms"],
-        document["deadline_ms"],
-        document["attempt"],
-        RequestPhase(document["phase"]),
-        document["reason"],
-    )

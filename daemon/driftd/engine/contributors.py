@@ -1,10 +1,12 @@
 """Parts of an incident that no pane shows: what ticks tell, and what is said of labels. Rule: their words are given."""
 
+from dataclasses import asdict
 from typing import Final
 
-from driftd.contract.events_out import ClaimData, Contributor, Figures
+from driftd.contract.events_out import ClaimData, Contributor, Figures, PlaceData
 from driftd.detectors.base import Effect, Finding
 from driftd.reference.figures import rounded
+from driftd.reference.panes import Place
 
 NO_FIGURES: Final = Figures(count=0, missing_share=0.0, invalid_share=0.0, outside_share=0.0)
 """Of what is no quantity of an event, such as that none came."""
@@ -37,3 +39,8 @@ def told_change(contributor: Contributor) -> str:
     if contributor.claim is not None or contributor.effect == Effect.SILENCE:
         return contributor.change.rstrip(".")
     return f"{contributor.signal} {contributor.change}"
+
+
+def place_data(place: Place) -> PlaceData:
+    """A place as it is published."""
+    return PlaceData(**asdict(place))

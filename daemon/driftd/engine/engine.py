@@ -13,11 +13,14 @@ from driftd.contract.rejection import RejectionReason
 from driftd.decode.batch import Batch, ModelTable, decode, decode_control
 from driftd.decode.rejections import Rejection
 from driftd.decode.schema import Schema
-from driftd.engine.commands import obey, take_reply
+from driftd.engine.commands import deploy, obey, take_reply
 from driftd.engine.engine_state import EngineMemory, engine_entries, restore_engine
+from driftd.engine.fresh import take_fresh
 from driftd.engine.monitor import Monitor, Positioned
 from driftd.engine.numbering import take_numbers
 from driftd.engine.outputs import OutputEvent, Outputs
+from driftd.engine.silence_telling import silence_ended
+from driftd.engine.silences import Silences
 from driftd.engine.state import State
 from driftd.engine.status import EngineStatus, model_status
 from driftd.engine.telling import rejected_event
@@ -51,6 +54,7 @@ class Engine:
         self.monitors: dict[str, Monitor] = {}
         self.schemas: dict[str, Schema] = {}
         self.dirty: set[str] = set()
+        self.silences = Silences()
         self.memory = EngineMemory()
         self._piece_records = PIECE_RECORDS_MIN
         self._inputs = frozenset((*config.topics.predictions, *config.topics.labels))
@@ -63,16 +67,25 @@ class Engine:
         Records that were applied before are skipped.
         """
         told: list[OutputEvent] = []
+        fresh, marks = take_fresh(records, self.offsets, self.counters, self._inputs)
+        begin = 0
+        for end, offsets in marks:
+            told += self._apply_between_marks(fresh[begin:end])
+            self.dirty |= {name for name, monitor in self.monitors.items() if monitor.mark(offsets)}
+            begin = end
+        return Outputs((*told, *self._apply_between_marks(fresh[begin:])))
+
+    def _apply_between_marks(self, records: Sequence[Record]) -> list[OutputEvent]:
+        told: list[OutputEvent] = []
         run: list[Record] = []
-        for record in self._fresh(records):
+        for record in records:
             if record.topic in self._inputs:
                 run.append(record)
                 continue
             told += self._apply_run(run)
             run = []
             told += self._apply_control(record)
-        told += self._apply_run(run)
-        return Outputs(tuple(told))
+        return told + self._apply_run(run)
 
     def snapshot(self) -> State:
         """The whole state."""
@@ -100,38 +113,12 @@ class Engine:
         monitor = self.monitors.get(model)
         if monitor is None and len(self.monitors) < self.config.limits.models_max:
             settings = self.config.for_model(model)
-            monitor = Monitor(model, settings, self.config.limits, self.references.get(model))
+            reference = self.references.get(model)
+            monitor = Monitor(model, settings, self.config.limits, reference, self.silences)
             self.monitors[model] = monitor
         if monitor is not None:
             self.dirty.add(model)
         return monitor
-
-    def _fresh(self, records: Iterable[Record]) -> list[Record]:
-        """Those records that were not applied before; the offsets move on."""
-        fresh: list[Record] = []
-        skipped = absent = 0
-        source, last = None, -1
-        for record in records:
-            if source is None or record.partition != source.partition or record.topic != source.topic:
-                if source is not None:
-                    self.offsets[source] = last
-                source = Source(record.topic, record.partition)
-                last = self.offsets.get(source, -1)
-            if record.offset <= last:
-                skipped += 1
-                continue
-            if record.offset > last + 1 and last >= 0:
-                absent += record.offset - last - 1
-            last = record.offset
-            fresh.append(record)
-        if source is not None:
-            self.offsets[source] = last
-        if absent:
-            self.count("offsets_without_record", absent)
-        self.count("records", len(fresh))
-        if skipped:
-            self.count("records_skipped", skipped)
-        return fresh
 
     def _apply_run(self, records: Sequence[Record]) -> list[OutputEvent]:
         """Apply records of predictions and labels. A new version cuts the run: what follows is learned anew."""
@@ -249,24 +236,28 @@ class Engine:
             elif isinstance(event, Tick):
                 told = self._tick(place)
             elif isinstance(event, RetrainingReply):
-                refused = take_reply(event, self.monitors.values())
+                told, refused = take_reply(event, place, self._all_dirty())
             elif isinstance(event, Command):
-                told, refused = obey(event, place, self.monitors)
+                self._all_dirty()
+                told, refused = obey(event, place, self.monitors, self.silences, self.clock_ms)
         self._forget_schemas()
         if refused is not None:
             told = [*told, self._reject(refused, record)]
         return told
 
+    def _all_dirty(self) -> Iterable[Monitor]:
+        """All models, any of which may change now."""
+        self.dirty |= self.monitors.keys()
+        return self.monitors.values()
+
     def _deploy(self, event: Deployment, place: Place) -> tuple[list[OutputEvent], Rejection | None]:
         monitor = self.monitor(event.model)
         if monitor is None:
             return [], Rejection(0, RejectionReason.MODELS_MAX_REACHED, "too many models", event.model)
-        if monitor.version == event.model_version:
-            return [], None
-        return monitor.deploy(event.model_version, place), None
+        return deploy(event, place, monitor)
 
     def _tick(self, place: Place) -> list[OutputEvent]:
-        told: list[OutputEvent] = []
+        told = [silence_ended(one, place) for one in self.silences.over(place.at_ms)]
         for name in sorted(self.monitors):
             monitor = self.monitors[name]
             # a thousand models are ticked at once: all of one is written only where a tick can change it

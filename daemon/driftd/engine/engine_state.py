@@ -1,4 +1,4 @@
-"""An engine as state entries and back: one entry of its own, and those of its models."""
+"""An engine as state entries and back: its own entry, its silences, and those of its models."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 from driftd.contract.record import Source
 from driftd.engine.monitor import Monitor
 from driftd.engine.monitor_state import Memory, monitor_entries, pulse_entry, restore_monitor
-from driftd.engine.state import ENGINE_KEY, State, StateError, model_key, seal, split_model_key, unseal
+from driftd.engine.state import (
+    ENGINE_KEY,
+    SILENCES_KEY,
+    State,
+    StateError,
+    model_key,
+    seal,
+    split_model_key,
+    unseal,
+)
 
 if TYPE_CHECKING:
     from driftd.engine.engine import Engine
@@ -19,6 +28,7 @@ class EngineMemory:
 
     models: dict[str, Memory] = field(default_factory=dict)
     entry: bytes = b""
+    silences: bytes = b""
     ticked: set[str] = field(default_factory=set)
     """Models of which nothing but a tick's entry has changed."""
 
@@ -38,6 +48,9 @@ def engine_entries(
     )
     if whole or own != memory.entry:
         entries[ENGINE_KEY] = memory.entry = own
+    silences = seal(engine.silences.to_json())
+    if whole or silences != memory.silences:
+        entries[SILENCES_KEY] = memory.silences = silences
     for model in models:
         stored = memory.models.setdefault(model, Memory())
         for part, document in monitor_entries(engine.monitors[model], stored, whole).items():
@@ -65,11 +78,13 @@ def restore_engine(engine: "Engine", state: State) -> None:
         engine.counters = dict(own["counters"])
         engine.clock_ms = own["clock_ms"]
         models = list(own["models"])
+        engine.silences.fill(documents[SILENCES_KEY])
     except (KeyError, ValueError, TypeError) as error:
         raise StateError(
             f"state entry {ENGINE_KEY!r} does not fit together ({error!r}); restore the state topic"
         ) from error
     engine.memory.entry = state.entries[ENGINE_KEY]
+    engine.memory.silences = state.entries[SILENCES_KEY]
     for model in models:
         engine.monitors[model] = _restored(engine, model, parts.get(model, {}))
         schema = engine.monitors[model].schema
@@ -79,7 +94,11 @@ def restore_engine(engine: "Engine", state: State) -> None:
 
 def _restored(engine: "Engine", model: str, parts: Mapping[str, dict[str, Any]]) -> Monitor:
     monitor = Monitor(
-        model, engine.config.for_model(model), engine.config.limits, engine.references.get(model)
+        model,
+        engine.config.for_model(model),
+        engine.config.limits,
+        engine.references.get(model),
+        engine.silences,
     )
     memory = engine.memory.models.setdefault(model, Memory())
     try:

@@ -80,6 +80,15 @@ class Harm:
     drift: Drift = Drift.UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A mean error or loss, its standard error, and what it rests on."""
+
+    mean: float
+    error: float
+    basis: Basis
+
+
 NOT_KNOWN: Final = Harm(Verdict.UNKNOWN, Basis.NOTHING)
 
 
@@ -127,6 +136,50 @@ def _since(window: Sequence[Pane], onset_ms: int) -> list[Pane]:
     return [pane for pane in window if pane.first.at_ms >= onset_ms]
 
 
+def reference_risk(profile: Profile) -> Risk | None:
+    """What `profile`, of outcomes or of inputs with the scores of one or two classes, says a version errs by itself."""
+    names = [signal.name for signal in profile.schema.signals]
+    for name in RISK_SIGNALS:
+        if name in names:
+            s = names.index(name)
+            scale = profile.scale(s)
+            noise = float(profile.inflation[s]) / max(profile.events, 1)
+            return Risk(scale.mean, scale.deviation * noise**0.5, Basis.LABELS)
+    score = _score(profile)
+    return None if score is None else _expected_risk(profile, score)
+
+
+def risk_limit(harm: Harm) -> Risk | None:
+    """The risk up to which a new version has ended the change that `harm` is of; None where no risk is known.
+
+    Where the model errs more, it is half way back to the reference; else no more above the reference than drifts that
+    do no harm are.
+    """
+    if harm.basis is Basis.NOTHING or harm.risk_before is None:
+        return None
+    limit = harm.risk_before * (1 + TOLERATED)
+    if harm.verdict is Verdict.HARMFUL and harm.risk_after is not None:
+        limit = (harm.risk_before + harm.risk_after) / 2
+    return Risk(limit, 0.0, harm.basis)
+
+
+def _score(profile: Profile) -> int | None:
+    """The score that tells what the model expects to err by; None where it has none, or more classes than two."""
+    scores = [s for s, signal in enumerate(profile.schema.signals) if signal.name.startswith(SCORES)]
+    return scores[0] if 1 <= len(scores) <= 2 else None
+
+
+def _expected_risk(profile: Profile, s: int) -> Risk | None:
+    """What the model expected to err by in the reference, by its score `s`; None where it had no scores."""
+    risks = _risk_of_bins(profile, s)
+    before = profile.coarse_counts[s, : COARSE.values].astype(np.float64)
+    if not before.sum():
+        return None
+    mean = float(before @ risks / before.sum())
+    spread = float(before @ (risks - mean) ** 2 / before.sum()) ** 0.5
+    return Risk(mean, spread * (float(profile.inflation[s]) / float(before.sum())) ** 0.5, Basis.SCORES)
+
+
 def _realised(outcomes: Watched) -> Harm | None:
     """By error or, for quantities, loss of labelled predictions."""
     profile = outcomes.profile
@@ -150,23 +203,22 @@ def _estimated(inputs: Watched) -> Harm | None:
     profile = inputs.profile
     if profile is None:
         return None
-    scores = [s for s, signal in enumerate(profile.schema.signals) if signal.name.startswith(SCORES)]
-    if not 1 <= len(scores) <= 2:
+    s = _score(profile)
+    if s is None:
         return None
-    s = scores[0]
+    expected = _expected_risk(profile, s)
+    if expected is None or not inputs.window:
+        return Harm(Verdict.PENDING, Basis.SCORES)
     risks = _risk_of_bins(profile, s)
     before = profile.coarse_counts[s, : COARSE.values].astype(np.float64)
-    if not before.sum() or not inputs.window:
-        return Harm(Verdict.PENDING, Basis.SCORES)
     whole = merged(inputs.window)
     after = whole.counts[s, : COARSE.values].astype(np.float64)
-    risk_before = float(before @ risks / before.sum())
-    spread = float(before @ (risks - risk_before) ** 2 / before.sum()) ** 0.5
+    spread = float(before @ (risks - expected.mean) ** 2 / before.sum()) ** 0.5
     outside = int(whole.counts[s, COARSE.below : COARSE.above + 1].sum())
     events = int(after.sum()) + outside
     noise = float(profile.inflation[s]) * (1 / max(events, 1) + 1 / float(before.sum()))
     risk_after = float(after @ risks + outside * _risk_outside(profile, s, whole)) / max(events, 1)
-    return _judged(Basis.SCORES, risk_before, risk_after, spread * noise**0.5, events)
+    return _judged(Basis.SCORES, expected.mean, risk_after, spread * noise**0.5, events)
 
 
 def _risk_of_bins(profile: Profile, signal: int) -> NDArray[np.float64]:

@@ -6,6 +6,8 @@ from typing import Final
 from driftd.reference.panes import Place
 
 ID_CHARACTERS: Final = 32
+SOURCE: Final = "urn:driftd"
+"""Who publishes, as all events say that come out."""
 
 
 def derived_id(prefix: str, *parts: str | int) -> str:

@@ -1,141 +1,82 @@
-"""An incident's life. Rule: every change of an incident's phase is a row of TRANSITIONS; nothing else changes it.
+"""The incidents of one model. Rule: a finding belongs to one story, by the rules of `_story_of`, and to no other.
 
-A model has at most one open incident of a kind. Findings open it when they have held for `hold_panes` panes, join
-it while it is open, and it is resolved when there was none for `keep_open_panes` panes, or by a new version.
+What is found of a signal joins the story that has this signal. A loss of performance joins the story of the loss, else
+that of the inputs or labels that it may come from. Anything else joins a story of its strand if it began before that
+one was `join_panes` panes old; what begins later is another change, and a story of its own.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from driftd.config import Incidents as IncidentSettings
 from driftd.detectors.base import Effect, Finding
 from driftd.engine.harm import Moved
 from driftd.engine.identity import incident_id
-from driftd.engine.kinds import LABEL_SIGNAL, LOSS_SIGNALS, Kind, Severity, kind_of, severity_of
+from driftd.engine.incident import Cause, Incident, Part, Phase
+from driftd.engine.kinds import (
+    INPUT_KINDS,
+    LABEL_SIGNAL,
+    LOSS_SIGNALS,
+    LOSSES,
+    STORIES_MAX,
+    Kind,
+    Strand,
+    kind_of,
+    severity_of,
+    strand_of,
+)
+from driftd.engine.silences import Silences
 from driftd.engine.stream import Evaluation, StreamName
-from driftd.reference.panes import Place
 
-
-class Phase(StrEnum):
-    """Where an incident is in its life."""
-
-    SUSPECTED = "suspected"
-    """Findings came, but have not held yet; nobody was told."""
-    OPEN = "open"
-    """Subscribers were told."""
-    RESOLVED = "resolved"
-    """The signals came back, or a new version replaced the model."""
-
-
-class Cause(StrEnum):
-    """Why an incident changed, as its alert says."""
-
-    FINDING = "finding"
-    HELD = "held"
-    SEVERITY_RAISED = "severity_raised"
-    SIGNALS_JOINED = "signals_joined"
-    STILL_OPEN = "still_open"
-    QUIET = "quiet"
-    NEW_VERSION = "new_version"
-    PERSON = "person"
-
-
-LOSSES: Final = (Kind.PERFORMANCE, Kind.CONCEPT_DRIFT)
-"""The two kinds that tell of a loss of performance; one loss is one of them, never both."""
-
-
-class IllegalTransition(Exception):
-    """A change of phase that TRANSITIONS does not have: a bug of driftd."""
-
-
-TRANSITIONS: Final[Mapping[tuple[Phase, Cause], Phase]] = {
-    (Phase.SUSPECTED, Cause.FINDING): Phase.SUSPECTED,
-    (Phase.SUSPECTED, Cause.HELD): Phase.OPEN,
-    (Phase.SUSPECTED, Cause.QUIET): Phase.RESOLVED,
-    (Phase.SUSPECTED, Cause.NEW_VERSION): Phase.RESOLVED,
-    (Phase.OPEN, Cause.FINDING): Phase.OPEN,
-    (Phase.OPEN, Cause.SEVERITY_RAISED): Phase.OPEN,
-    (Phase.OPEN, Cause.SIGNALS_JOINED): Phase.OPEN,
-    (Phase.OPEN, Cause.STILL_OPEN): Phase.OPEN,
-    (Phase.OPEN, Cause.QUIET): Phase.RESOLVED,
-    (Phase.OPEN, Cause.NEW_VERSION): Phase.RESOLVED,
-    (Phase.OPEN, Cause.PERSON): Phase.RESOLVED,
-}
-
-
-def next_phase(phase: Phase, cause: Cause) -> Phase:
-    """The phase after `cause`. Raises IllegalTransition, and changes nothing, where the table has no row."""
-    try:
-        return TRANSITIONS[phase, cause]
-    except KeyError:
-        raise IllegalTransition(f"no incident can go on from {phase} by {cause}") from None
-
-
-@dataclass(slots=True)
-class Incident:
-    """One change in one model's life.
-
-    `findings` holds the strongest finding per key (its signal, mostly). `held_panes` counts panes with findings,
-    `quiet_panes` panes without since the last one, `silent_panes` panes since subscribers heard of it, and
-    `told_signals` how many signals they heard of.
-    """
-
-    incident_id: str
-    kind: Kind
-    stream: StreamName
-    severity: Severity
-    phase: Phase
-    onset: Place
-    detected: Place
-    findings: dict[str, Finding] = field(default_factory=dict)
-    opened_at_ms: int = 0
-    held_panes: int = 0
-    quiet_panes: int = 0
-    silent_panes: int = 0
-    open_panes: int = 0
-    told_signals: int = 0
-
-    def move(self, cause: Cause) -> None:
-        """Go on to the next phase by `cause`; raises IllegalTransition."""
-        self.phase = next_phase(self.phase, cause)
-
-    def take(self, finding: Finding, severity: Severity) -> None:
-        """Let `finding` join: the strongest of each signal is kept, and the earliest onset."""
-        known = self.findings.get(finding.key)
-        if known is None or finding.strength > known.strength:
-            self.findings[finding.key] = finding
-        if finding.onset.at_ms < self.onset.at_ms:
-            self.onset = finding.onset
-        if severity.rank > self.severity.rank:
-            self.severity = severity
+PAST_MAX: Final = 8
+"""So many incidents that are over are remembered, to be opened again."""
+PAST_KEYS_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something about an incident that subscribers are told. `evaluation` decided it, None for a new version."""
+    """Something about an incident that subscribers are told. `evaluation` decided it, None where no stream did."""
 
     incident: Incident
     cause: Cause
-    evaluation: Evaluation | None
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An incident whose signals came back at `ended_ms`: if they leave again soon, it is the same one."""
+
+    incident_id: str
+    strand: Strand
+    keys: tuple[str, ...]
+    opened_at_ms: int
+    ended_ms: int
+    number: int
+    reopened: int
+    paged_rank: int
 
 
 class Incidents:
-    """The incidents of one model: suspected and open ones, at most one of a kind."""
+    """The incidents of one model: suspected and open ones, the oldest first; and some that are over."""
 
     def __init__(self, model: str, settings: IncidentSettings) -> None:
         self.model = model
         self.settings = settings
-        self.current: dict[Kind, Incident] = {}
+        self.current: list[Incident] = []
+        self.past: list[Past] = []
 
     def open_incidents(self) -> list[Incident]:
-        """The incidents that subscribers know of, in the order of kinds."""
-        return [self.current[kind] for kind in Kind if kind in self.current and self.is_open(kind)]
+        """The incidents that subscribers know of, the oldest first."""
+        return [incident for incident in self.current if incident.phase is Phase.OPEN]
 
-    def is_open(self, kind: Kind) -> bool:
-        """Whether subscribers were told of an incident of `kind`, and not yet of its end."""
-        return kind in self.current and self.current[kind].phase is Phase.OPEN
+    def find(self, kind: Kind) -> Part | None:
+        """The part of `kind` in the first incident that has one."""
+        return next((incident.parts[kind] for incident in self.current if kind in incident.parts), None)
+
+    def is_open(self, *kinds: Kind) -> bool:
+        """Whether subscribers were told of one of `kinds`, and not yet of its end."""
+        return any(incident.has(kinds) for incident in self.open_incidents())
 
     def moved(self, changes: Sequence[Change] = ()) -> Moved:
         """What incidents that change, and those that are open beside them, say has moved."""
@@ -143,129 +84,215 @@ class Incidents:
         inputs = any(
             finding.signal != LABEL_SIGNAL
             for one in told
-            if one.kind in (Kind.DATA_DRIFT, Kind.DATA_QUALITY)
-            for finding in one.findings.values()
+            for part in one.told_parts()
+            if part.kind in INPUT_KINDS
+            for finding in part.findings.values()
         )
-        return Moved(inputs, True if any(one.kind in LOSSES for one in told) else None)
+        return Moved(inputs, True if any(kind in LOSSES for one in told for kind in one.kinds) else None)
 
     def step(self, evaluation: Evaluation, harmless: bool = False) -> list[Change]:
         """What `evaluation` changes, in the order in which subscribers are told.
 
         `harmless`: the inputs' drift is to inform only, because the model does not err more.
         """
-        found: dict[Kind, list[Finding]] = {}
+        lost = self.is_open(*LOSSES)
+        spoke: dict[tuple[int, Kind], bool] = {}
         for finding in evaluation.findings:
-            found.setdefault(self._kind(finding), []).append(finding)
+            kind = self._kind(finding)
+            incident = self._story_of(kind, finding) or self._suspect(kind, finding, evaluation)
+            part = incident.parts.get(kind)
+            if part is None:
+                part = incident.parts[kind] = Part(kind, evaluation.stream, finding.onset)
+            part.take(finding, severity_of(kind, finding, lost, harmless))
+            key = (id(incident), kind)
+            spoke[key] = spoke.get(key, False) or finding.weighed
         changes: list[Change] = []
-        for kind in Kind:
-            if kind in found:
-                changes += self._found(kind, found[kind], evaluation, harmless)
-            elif evaluation.pane_done and kind in self.current:
-                incident = self.current[kind]
-                if incident.stream is evaluation.stream:
-                    changes += self._quiet(incident, evaluation)
-        return changes + self._raised(changes, evaluation)
-
-    def close_all(self) -> list[Change]:
-        """A new version replaced the model: whatever was open is resolved."""
-        changes = [Change(incident, Cause.NEW_VERSION, None) for incident in self.open_incidents()]
-        for incident in self.current.values():
-            incident.move(Cause.NEW_VERSION)
-        self.current = {}
+        for incident in list(self.current):
+            weighed = {kind: spoke[id(incident), kind] for kind in Kind if (id(incident), kind) in spoke}
+            changes += self._lives(incident, weighed, evaluation)
         return changes
 
-    def resolve(self, kinds: Sequence[Kind]) -> list[Change]:
-        """A person resolves the open incidents of `kinds`."""
+    def close_all(self) -> list[Change]:
+        """A new version replaced the model: whatever was open is resolved, and nothing is opened again."""
+        self.past = []
+        return self._end(self.current, Cause.NEW_VERSION)
+
+    def resolve(self, incidents: Sequence[Incident], now_ms: int) -> list[Change]:
+        """A person resolves open `incidents`; with signals still away they are opened again, and wake nobody."""
+        for incident in incidents:
+            self._remember(incident, now_ms)
+        return self._end(incidents, Cause.PERSON)
+
+    def acknowledge(self, incidents: Sequence[Incident], who: str) -> list[Change]:
+        """`who` is at work on `incidents`."""
+        for incident in incidents:
+            incident.move(Cause.ACKNOWLEDGED)
+            incident.acknowledged_by = who
+        return [Change(incident, Cause.ACKNOWLEDGED) for incident in incidents]
+
+    def hush(self, silences: Silences, now_ms: int) -> list[Change]:
+        """Which open incidents a silence begins to cover, or covers no longer."""
         changes: list[Change] = []
-        for kind in kinds:
-            incident = self.current.pop(kind)
-            incident.move(Cause.PERSON)
-            changes.append(Change(incident, Cause.PERSON, None))
+        for incident in self.open_incidents():
+            silence_id = silences.covering(self.model, incident, now_ms)
+            if silence_id == incident.silenced_by:
+                continue
+            cause = Cause.SILENCE_OVER if silence_id is None else Cause.SILENCED
+            incident.silenced_by = silence_id
+            incident.move(cause)
+            changes.append(Change(incident, cause))
+        return changes
+
+    def _end(self, incidents: Sequence[Incident], cause: Cause) -> list[Change]:
+        changes = [Change(incident, cause) for incident in incidents if incident.phase is Phase.OPEN]
+        for incident in list(incidents):
+            incident.move(cause)
+            self.current.remove(incident)
         return changes
 
     def _kind(self, finding: Finding) -> Kind:
-        """A loss stays with the incident that is telling of it, whatever the inputs do meanwhile."""
+        """A loss stays of the kind that it was told as, whatever the inputs do meanwhile."""
         if finding.signal in LOSS_SIGNALS or finding.effect is Effect.DIVERGES:
             for kind in LOSSES:
-                if kind in self.current:
+                if self.find(kind) is not None:
                     return kind
-        return kind_of(finding, self.is_open(Kind.DATA_DRIFT) or self.is_open(Kind.DATA_QUALITY))
+        return kind_of(finding, self.is_open(*INPUT_KINDS))
 
-    def _found(
-        self, kind: Kind, findings: list[Finding], evaluation: Evaluation, harmless: bool
-    ) -> list[Change]:
-        incident = self.current.get(kind) or self._suspect(kind, findings[0], evaluation)
+    def _story_of(self, kind: Kind, finding: Finding) -> Incident | None:
+        """The incident that `finding` belongs to; None where it is one of its own."""
+        strand = strand_of(kind, finding)
+        stories = [incident for incident in self.current if incident.strand is strand]
+        for incident in stories:
+            if kind in incident.parts and (kind in LOSSES or finding.key in incident.parts[kind].findings):
+                return incident
         if kind in LOSSES:
-            # panes and periods both tell of a loss: it is over when those say so who spoke of it last
-            incident.stream = evaluation.stream
-        before = incident.severity
-        lost = any(self.is_open(kind) for kind in LOSSES)
-        for finding in findings:
-            incident.take(finding, severity_of(kind, finding, lost, harmless))
-        incident.move(Cause.FINDING)
-        incident.quiet_panes = 0
-        weighed = any(finding.weighed for finding in findings)
-        incident.held_panes += self.settings.hold_panes if weighed else 1
-        if incident.phase is Phase.SUSPECTED:
-            if incident.held_panes < self.settings.hold_panes:
-                return []
-            incident.move(Cause.HELD)
-            incident.detected, incident.opened_at_ms = evaluation.place, evaluation.place.at_ms
-            return [self._tell(incident, Cause.HELD, evaluation)]
-        return self._still_open(incident, evaluation, before)
+            for incident in reversed(stories):
+                if incident.has((*INPUT_KINDS, Kind.LABEL_QUALITY)):
+                    return incident
+        for incident in stories:
+            if incident.phase is Phase.SUSPECTED or finding.onset.at_ms <= incident.joins_until_ms:
+                return incident
+        return stories[-1] if len(stories) >= STORIES_MAX[strand] else None
 
     def _suspect(self, kind: Kind, finding: Finding, evaluation: Evaluation) -> Incident:
-        incident = Incident(
-            incident_id(self.model, kind, finding.signal, evaluation.place),
-            kind, evaluation.stream, Severity.INFO, Phase.SUSPECTED, finding.onset, evaluation.place,
-        )  # fmt: skip
-        self.current[kind] = incident
+        identity = incident_id(self.model, kind, finding.signal, evaluation.place)
+        incident = Incident(identity, strand_of(kind, finding), Phase.SUSPECTED, evaluation.place)
+        self.current.append(incident)
         return incident
 
-    def _still_open(self, incident: Incident, evaluation: Evaluation, before: Severity) -> list[Change]:
+    def _lives(self, incident: Incident, spoke: dict[Kind, bool], evaluation: Evaluation) -> list[Change]:
+        """What `evaluation`, with findings of the kinds that `spoke`, makes of `incident`."""
+        for kind, weighed in spoke.items():
+            self._speaks(incident.parts[kind], weighed, evaluation)
+        if any(part.is_held for part in incident.parts.values()):
+            # that something has changed is known; what else is found at the same time says what
+            for kind in spoke:
+                incident.parts[kind].is_held = True
         if evaluation.pane_done:
-            incident.open_panes += 1
-            incident.silent_panes += 1
-        if incident.severity is not before:
-            incident.move(Cause.SEVERITY_RAISED)
-            return [self._tell(incident, Cause.SEVERITY_RAISED, evaluation)]
-        joined = len(incident.findings) > incident.told_signals
-        if joined and incident.silent_panes >= self.settings.keep_open_panes:
-            incident.move(Cause.SIGNALS_JOINED)
-            return [self._tell(incident, Cause.SIGNALS_JOINED, evaluation)]
-        if incident.silent_panes >= self.settings.update_panes:
-            incident.move(Cause.STILL_OPEN)
-            return [self._tell(incident, Cause.STILL_OPEN, evaluation)]
-        return []
-
-    def _quiet(self, incident: Incident, evaluation: Evaluation) -> list[Change]:
-        if not (evaluation.elevated and incident.kind in LOSSES):
-            incident.quiet_panes += 1
+            for part in list(incident.parts.values()):
+                if (
+                    part.stream is evaluation.stream
+                    and part.kind not in spoke
+                    and self._is_dropped(part, evaluation)
+                ):
+                    del incident.parts[part.kind]
+        if spoke:
+            incident.move(Cause.FINDING)
         if incident.phase is Phase.SUSPECTED:
+            return self._suspected(incident, evaluation)
+        if evaluation.pane_done and incident.pace is evaluation.stream:
+            incident.silent_panes += 1
+            self._age(incident, evaluation)
+        if all(part.is_over for part in incident.told_parts()):
             incident.move(Cause.QUIET)
-            del self.current[incident.kind]
-            return []
-        incident.open_panes += 1
-        incident.silent_panes += 1
-        # one event that comes ends a silence, and what periods tell is weighed over many: it needs no time to show
-        at_once = incident.kind is Kind.SILENCE or incident.stream is StreamName.PERIODS
-        quiet_panes = 1 if at_once else self.settings.keep_open_panes
-        if incident.quiet_panes < quiet_panes:
-            return []
-        incident.move(Cause.QUIET)
-        del self.current[incident.kind]
-        return [self._tell(incident, Cause.QUIET, evaluation)]
+            self.current.remove(incident)
+            self._remember(incident, evaluation.place.at_ms)
+            return [Change(incident, Cause.QUIET, evaluation)]
+        return self._still_open(incident, evaluation) if spoke else []
 
-    def _raised(self, changes: list[Change], evaluation: Evaluation) -> list[Change]:
-        """Drift of the data becomes critical with the loss of performance that has just been told."""
-        lost = any(change.cause is Cause.HELD and change.incident.kind in LOSSES for change in changes)
-        drift = self.current.get(Kind.DATA_DRIFT)
-        if not lost or drift is None or drift.phase is not Phase.OPEN or drift.severity is Severity.CRITICAL:
+    def _speaks(self, part: Part, weighed: bool, evaluation: Evaluation) -> None:
+        if part.kind in LOSSES:
+            # panes and periods both tell of a loss: it is over when those say so who spoke of it last
+            part.stream = evaluation.stream
+        part.quiet_panes, part.is_over = 0, False
+        part.held_panes += self.settings.hold_panes if weighed else 1
+        part.open_panes += evaluation.pane_done and part.is_held
+        part.is_held = part.is_held or part.held_panes >= self.settings.hold_panes
+
+    def _is_dropped(self, part: Part, evaluation: Evaluation) -> bool:
+        """Count the quiet of `part`; whether it is dropped, because it never held."""
+        if not part.is_held:
+            return True
+        part.open_panes += 1
+        if not (evaluation.elevated and part.kind in LOSSES):
+            part.quiet_panes += 1
+        # one event that comes ends a silence, and what periods tell is weighed over many: it needs no time to show
+        at_once = part.kind is Kind.SILENCE or part.stream is StreamName.PERIODS
+        part.is_over = part.quiet_panes >= (1 if at_once else self.settings.keep_open_panes)
+        return False
+
+    def _suspected(self, incident: Incident, evaluation: Evaluation) -> list[Change]:
+        if not incident.parts:
+            incident.move(Cause.QUIET)
+            self.current.remove(incident)
             return []
-        drift.severity = Severity.CRITICAL
-        drift.move(Cause.SEVERITY_RAISED)
-        return [self._tell(drift, Cause.SEVERITY_RAISED, evaluation)]
+        if not any(part.is_held for part in incident.parts.values()):
+            return []
+        place = evaluation.place
+        incident.detected, incident.opened_at_ms = place, place.at_ms
+        incident.joins_until_ms = place.at_ms
+        past = self._past_of(incident, place.at_ms)
+        cause = Cause.HELD if past is None else Cause.REOPENED
+        if past is not None:
+            self.past.remove(past)
+            incident.incident_id, incident.opened_at_ms = past.incident_id, past.opened_at_ms
+            incident.number, incident.reopened = past.number, past.reopened + 1
+            incident.paged_rank = past.paged_rank
+        return [self._tell(incident, cause, evaluation)]
+
+    def _age(self, incident: Incident, evaluation: Evaluation) -> None:
+        if incident.young_panes < self.settings.join_panes:
+            incident.young_panes += 1
+            incident.joins_until_ms = evaluation.place.at_ms
+
+    def _still_open(self, incident: Incident, evaluation: Evaluation) -> list[Change]:
+        joined = len(incident.findings) > incident.told_signals
+        explained = (
+            incident.claims > incident.told_claims
+        )  # these say what is the matter, so nobody waits for them
+        if incident.worst().rank > incident.severity.rank:
+            cause = Cause.SEVERITY_RAISED
+        elif incident.kind is not incident.told_kind:
+            cause = Cause.KIND_CHANGED
+        elif explained or (joined and incident.silent_panes >= self.settings.keep_open_panes):
+            cause = Cause.SIGNALS_JOINED
+        elif incident.silent_panes >= self.settings.update_panes:
+            cause = Cause.STILL_OPEN
+        else:
+            return []
+        return [self._tell(incident, cause, evaluation)]
 
     def _tell(self, incident: Incident, cause: Cause, evaluation: Evaluation) -> Change:
+        incident.move(cause)
         incident.silent_panes, incident.told_signals = 0, len(incident.findings)
+        incident.told_claims = incident.claims
+        incident.told_kind, worst = incident.kind, incident.worst()
+        incident.severity = max(incident.severity, worst, key=lambda severity: severity.rank)
         return Change(incident, cause, evaluation)
+
+    def _remember(self, incident: Incident, now_ms: int) -> None:
+        keys = tuple(finding.key for finding in incident.findings[:PAST_KEYS_MAX])
+        past = Past(
+            incident.incident_id, incident.strand, keys, incident.opened_at_ms, now_ms,
+            incident.number + 1, incident.reopened, incident.paged_rank,
+        )  # fmt: skip
+        self.past = [*self.past, past][-PAST_MAX:]
+
+    def _past_of(self, incident: Incident, now_ms: int) -> Past | None:
+        """The latest incident that `incident` is again."""
+        keys = {finding.key for finding in incident.findings}
+        for past in reversed(self.past):
+            is_recent = now_ms - past.ended_ms <= self.settings.reopen_ms
+            if is_recent and past.strand is incident.strand and keys & set(past.keys):
+                return past
+        return None

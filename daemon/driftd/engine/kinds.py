@@ -1,6 +1,10 @@
-"""What a finding is about, how bad it is, and where to go back to. Rule: these tables and nothing else decide it."""
+"""What a finding is about, how bad it is, and where to go back to. Rule: these tables and nothing else decide it.
 
-from collections.abc import Mapping
+Findings of one strand can be of one story: what goes into the model, what comes out and whether that is right; how its
+labels come; how it is served; what does not come at all. LEADS says which kind a story is called by.
+"""
+
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -42,6 +46,39 @@ class Stage(StrEnum):
     DEPLOYMENT = "deployment"
 
 
+class Strand(StrEnum):
+    """What can be one story."""
+
+    MODEL = "model"
+    LABELS = "labels"
+    SERVICE = "service"
+    SILENCE = "silence"
+
+
+STORIES_MAX: Final[Mapping[Strand, int]] = {
+    Strand.MODEL: 3,
+    Strand.LABELS: 1,
+    Strand.SERVICE: 1,
+    Strand.SILENCE: 1,
+}
+"""So many stories of a strand may be open at a time; what comes beside them joins the latest."""
+
+LEADS: Final = (
+    Kind.LABEL_QUALITY,
+    Kind.PERFORMANCE,
+    Kind.CONCEPT_DRIFT,
+    Kind.DATA_QUALITY,
+    Kind.DATA_DRIFT,
+    Kind.OPERATIONS,
+    Kind.SILENCE,
+)
+"""Of a story's kinds the first of these leads: labels that are wrong make a right model look wrong, a loss is what
+drift has come to, and a damage explains the drift that it looks like."""
+
+LOSSES: Final = (Kind.PERFORMANCE, Kind.CONCEPT_DRIFT)
+"""The two kinds that tell of a loss of performance; one loss is one of them, never both."""
+INPUT_KINDS: Final = (Kind.DATA_QUALITY, Kind.DATA_DRIFT)
+
 STAGES: Final[Mapping[Kind, Stage]] = {
     Kind.DATA_DRIFT: Stage.DATA,
     Kind.CONCEPT_DRIFT: Stage.MODELING,
@@ -53,6 +90,13 @@ STAGES: Final[Mapping[Kind, Stage]] = {
 }
 """`performance` is a loss while the inputs moved too, so new data is what is missing; `concept_drift` is a loss
 while the inputs stayed, so the same inputs want another model."""
+
+BROKEN_STAGES: Final[Mapping[Kind, Stage]] = {
+    Kind.PERFORMANCE: Stage.DEPLOYMENT,
+    Kind.DATA_QUALITY: Stage.DEPLOYMENT,
+}
+"""Where to go back to instead when an input is broken in half of the events and more: what feeds the model in
+production is, and no new data helps."""
 
 SEVERITIES: Final[Mapping[Kind, Severity]] = {
     Kind.DATA_DRIFT: Severity.WARNING,
@@ -78,6 +122,8 @@ WRONG_LABELS: Final = frozenset(
     for what in (What.CLASSES_SWAPPED, What.CLASS_RENAMED, What.CLASSES_MERGED, What.ANNOTATOR_DRIFTS)
 )
 """What is found of labels that makes right predictions look wrong."""
+EXPLAIN_LOSSES: Final = WRONG_LABELS | {f"labels.{What.CONVENTION_CHANGED.value}", LABEL_SIGNAL}
+"""What is found of labels that is of one story with a loss."""
 
 
 def kind_of(finding: Finding, inputs_moved: bool) -> Kind:
@@ -116,3 +162,24 @@ def severity_of(kind: Kind, finding: Finding, performance_lost: bool, harmless: 
     if kind is Kind.DATA_DRIFT and harmless:
         return Severity.INFO
     return SEVERITIES[kind]
+
+
+def strand_of(kind: Kind, finding: Finding) -> Strand:
+    """The strand that `finding`, of `kind`, belongs to."""
+    if kind is Kind.LABEL_QUALITY:
+        return Strand.MODEL if finding.signal in EXPLAIN_LOSSES else Strand.LABELS
+    if kind is Kind.OPERATIONS:
+        return Strand.SERVICE
+    return Strand.SILENCE if kind is Kind.SILENCE else Strand.MODEL
+
+
+def is_broken(finding: Finding) -> bool:
+    """Whether `finding` says that an input is no good in half of the events and more."""
+    return finding.effect in QUALITY_EFFECTS and finding.share >= QUALITY_CRITICAL_FROM
+
+
+def stage_of(kind: Kind, findings: Iterable[Finding]) -> Stage:
+    """Where to go back to in a story that `kind` leads and that has `findings`."""
+    if kind in BROKEN_STAGES and any(f.signal != LABEL_SIGNAL and is_broken(f) for f in findings):
+        return BROKEN_STAGES[kind]
+    return STAGES[kind]

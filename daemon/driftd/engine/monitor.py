@@ -4,23 +4,24 @@ In order: predictions and labels are joined, kept predictions feed the inputs, j
 what both streams have to say is put in the order of the records that decided it, and incidents live by it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
 from driftd.config import Limits, ModelSettings
-from driftd.contract.record import Record
+from driftd.contract.record import Record, Source
 from driftd.decode.batch import LabelColumns, ModelTable, PredictionColumns, PredictionRow, columns_from_rows
 from driftd.decode.schema import Schema
-from driftd.engine.harm import Verdict
-from driftd.engine.incidents import Change, Incidents
+from driftd.engine.incident import Incident
 from driftd.engine.join import Join
 from driftd.engine.kinds import Kind
 from driftd.engine.label_watch import LabelWatch
 from driftd.engine.learner import Learner
 from driftd.engine.learning import Task, learn_task, score_classes, score_rows, task_of
+from driftd.engine.life import Life
+from driftd.engine.marks import Mark
 from driftd.engine.newcomers import Newcomers
 from driftd.engine.outcomes import SCHEMAS, columns_of
 from driftd.engine.outputs import OutputEvent
@@ -29,7 +30,7 @@ from driftd.engine.performance_watch import PerformanceWatch, learned_of
 from driftd.engine.period_counting import Came, made_of
 from driftd.engine.pulse import Pulse
 from driftd.engine.pulse_words import LABELS
-from driftd.engine.retraining import Retraining
+from driftd.engine.silences import Silences
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import NOTHING, Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
@@ -53,20 +54,24 @@ class Monitor:
         settings: ModelSettings,
         limits: Limits,
         profile: Profile | None = None,
+        silences: Silences | None = None,
     ) -> None:
-        """Begin to watch model `name`; a `profile` from a file takes the place of learning."""
+        """Begin to watch model `name`; a `profile` from a file takes the place of learning.
+
+        `silences` are those of all models.
+        """
         self.name = name
         self.settings = settings
         self.limits = limits
         self.file_profile = profile
         self.version: str | None = None
         self.past_versions: dict[str, None] = {}
-        self.incidents = Incidents(name, settings.incidents)
-        self.retraining = Retraining(name, settings.retraining)
+        self.deployed_at_ms = 0
+        self.counters: dict[str, int] = {}
+        self.life = Life(name, settings, Silences() if silences is None else silences, self.count)
+        self.incidents, self.retraining = self.life.incidents, self.life.retraining
         self.join = Join(settings.labels)
         self.pulse = Pulse(settings)
-        self.counters: dict[str, int] = {}
-        self.now_ms = 0
         self.repeated: list[int] = []
         self.looked: list[tuple[int, Evaluation]] = []
         self.begin()
@@ -85,6 +90,7 @@ class Monitor:
         self.performance = PerformanceWatch(self.settings)
         streams = (self.inputs, self.outcomes)
         self.teller = Teller(self.name, self.version, self.limits.contributors_max, streams)
+        self.life.begin(self.teller, streams)
         profile = self.file_profile
         if profile is not None and profile.version in (None, self.version):
             self.schema = profile.schema
@@ -99,44 +105,47 @@ class Monitor:
         """Whether an event of `version` means that a version unknown so far is at work."""
         return version is not None and version != self.version and version not in self.past_versions
 
-    def deploy(self, version: str | None, place: Place) -> list[OutputEvent]:
-        """A new version is out: what was open is closed, and what is normal is learned anew."""
+    def deploy(self, version: str, place: Place) -> list[OutputEvent]:
+        """Version `version` is out: what was open is closed, and what is normal is learned anew."""
+        is_past = version in self.past_versions
         replace_version(self.past_versions, self.version, version)
         self.count("deployments", 1)
-        return self._begin_anew(version, place)
+        self.deployed_at_ms = place.at_ms
+        told = self.life.deploy(version, place, is_past=is_past)
+        self.version = version
+        self.begin()
+        return told
 
     def reset(self, place: Place) -> list[OutputEvent]:
         """A person wants the same version to be learned anew."""
         self.count("resets", 1)
         self.pulse = Pulse(self.settings)
-        return self._begin_anew(self.version, place)
-
-    def _begin_anew(self, version: str | None, place: Place) -> list[OutputEvent]:
-        self.now_ms = max(self.now_ms, place.at_ms)
-        events = self._told(self.incidents.close_all(), place)
-        self.retraining.deployed()
-        self.version = version
+        told = self.life.reset(place)
         self.begin()
-        return events
+        return told
 
     def name_version(self, version: str) -> None:
         """The version that was running unnamed now names itself."""
         self.version = self.teller.version = self.inputs.version = self.outcomes.version = version
 
-    def resolve(self, kinds: Sequence[Kind], place: Place) -> list[OutputEvent]:
-        """A person resolves the open incidents of `kinds`."""
-        self.now_ms = max(self.now_ms, place.at_ms)
-        if Kind.SILENCE in kinds:
+    def resolve(self, incidents: Sequence[Incident], place: Place) -> list[OutputEvent]:
+        """A person resolves open `incidents`."""
+        if any(Kind.SILENCE in incident.kinds for incident in incidents):
             self.pulse.forget()
-        return self._told(self.incidents.resolve(kinds), place)
+        return self.life.resolve(incidents, place)
 
     def tick(self, place: Place) -> list[OutputEvent]:
         """Time has passed."""
-        self.now_ms = max(self.now_ms, place.at_ms)
+        told = self.life.hush(place)
         ticked, looked = self.pulse.tick(place, self.counters), self.label_watch.tick(place, self.pulse)
         evaluations = (self.label_watch.stops.but_told(ticked), looked)
-        told = [event for one in evaluations if one is not None for event in self._live(one)]
-        return told + self._request(place)
+        told += [event for one in evaluations if one is not None for event in self.life.live(one)]
+        return told + self.life.request(place)
+
+    def mark(self, offsets: Mapping[Source, int]) -> bool:
+        """Remember that at `offsets` so many events of the model had come; False if none had since the last time."""
+        predictions, labelled = (self.counters.get(name, 0) for name in ("predictions", "labels_joined"))
+        return self.life.marks.add(Mark(offsets, predictions, labelled))
 
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""
@@ -145,45 +154,12 @@ class Monitor:
             self.pulse.see_partitions(LABELS, (records[i] for i in table.labels.positions.tolist()))
         evaluations = self._take(table, records) + self.looked
         evaluations.sort(key=lambda item: (item[0], STREAM_ORDER[item[1].stream]))
-        return [(position, event) for position, one in evaluations for event in self._live(one)]
+        return [(position, event) for position, one in evaluations for event in self.life.live(one)]
 
     def count(self, name: str, number: int) -> None:
         """Add to one of the model's counters."""
         if number:
             self.counters[name] = self.counters.get(name, 0) + number
-
-    def _live(self, evaluation: Evaluation) -> list[OutputEvent]:
-        place = evaluation.place
-        self.now_ms = max(self.now_ms, place.at_ms)
-        self.teller.see(evaluation.stream, evaluation.window, evaluation.unseen)
-        self.count("improvements", evaluation.improved)
-        changes = self.incidents.step(evaluation, self._is_harmless(evaluation))
-        events = self._told(changes, place)
-        return events + self._request(place) if changes or evaluation.pane_done else events
-
-    def _is_harmless(self, evaluation: Evaluation) -> bool:
-        """Whether what is found now is not to wake anybody: the model does not err more, or is not known to yet."""
-        if self.settings.incidents.page != "harmful" or not evaluation.findings:
-            return False
-        onset_ms = min(finding.onset.at_ms for finding in evaluation.findings)
-        return self.teller.harm(onset_ms, self.incidents.moved()).verdict in (Verdict.BENIGN, Verdict.PENDING)
-
-    def _told(self, changes: Sequence[Change], place: Place) -> list[OutputEvent]:
-        moved = self.incidents.moved(changes)
-        events = [self.teller.alert(change, place, moved) for change in changes]
-        for event in events:
-            self.count("alerts_" + event.event_type.split(".")[-2], 1)
-        return events
-
-    def _request(self, place: Place) -> list[OutputEvent]:
-        """The retraining request that begins or ends now, if one does."""
-        incidents = self.incidents.open_incidents()
-        request = self.retraining.step(incidents, place, self.now_ms)
-        if request is None:
-            return []
-        self.count(f"retraining_{request.phase.value}", 1)
-        asking = [incident for incident in incidents if incident.incident_id in request.incident_ids]
-        return [self.teller.retraining(request, asking, place)]
 
     def _take(self, table: ModelTable, records: Sequence[Record]) -> list[tuple[int, Evaluation]]:
         """Feed what the join keeps to both streams; evaluations with the positions of the deciding records."""

@@ -1,6 +1,6 @@
 """A monitor as state entries and back. Rule: what changes at different times is kept in different entries.
 
-`head` (version, incidents, requests, counters), `pulse` (what ticks know, and the time),
+`head` (version, incidents, requests, counters), `marks`, `pulse` (what ticks know, and the time),
 `reference.<stream>` (a profile: changes when it is renewed),
 `stream.<stream>` (panes and detectors), `history.<stream>.<n>` (of a reference that is being counted),
 what the join holds (see `join_state`), `label_watch.<name>` (see `label_state`), and `events.<n>` (first events, while
@@ -8,25 +8,22 @@ they are gathered).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from driftd.engine.codec import (
     counter_to_json,
     fill_counter,
-    incident_from_json,
-    incident_to_json,
     panes_from_json,
     panes_to_json,
     place_from_json,
     place_to_json,
-    request_from_json,
-    request_to_json,
 )  # fmt: skip
 from driftd.engine.join_state import join_entries, pairs_from_json, pairs_to_json, restore_join
 from driftd.engine.label_state import StoredLabels, label_entries, label_head, label_ticked, restore_labels
 from driftd.engine.learner import ENTRY_EVENTS, Learner
 from driftd.engine.learning import Task
+from driftd.engine.life_state import fill_life, life_to_json, risk_from_json
 from driftd.engine.monitor import Monitor
 from driftd.engine.performance_state import StoredPeriods, performance_entries, restore_performance
 from driftd.engine.pulse_state import fill_pulse, pulse_to_json
@@ -60,6 +57,7 @@ class Memory:
     histories: dict[StreamName, StoredHistory] = field(default_factory=dict)
     labels: StoredLabels = field(default_factory=StoredLabels)
     periods: StoredPeriods = field(default_factory=StoredPeriods)
+    marks: object = None
 
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -83,13 +81,18 @@ def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, 
     entries |= join_entries(monitor.join, whole)
     entries |= label_entries(monitor.label_watch, memory.labels, whole)
     entries |= performance_entries(monitor.performance, memory.periods, whole)
+    marks = monitor.life.marks
+    if whole or memory.marks != marks.all:
+        entries["marks"] = marks.to_json()
+    if not whole:
+        memory.marks = list(marks.all)
     return entries
 
 
 def pulse_entry(monitor: Monitor) -> Document:
     """The part that each tick changes."""
     labels = label_ticked(monitor.label_watch)
-    return {"now_ms": monitor.now_ms, "labels": labels, **pulse_to_json(monitor.pulse)}
+    return {"now_ms": monitor.life.now_ms, "labels": labels, **pulse_to_json(monitor.pulse)}
 
 
 def _learning(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
@@ -115,8 +118,9 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     monitor.version = head["version"]
     monitor.past_versions = dict.fromkeys(head["past_versions"])
     monitor.begin()
-    monitor.counters = dict(head["counters"])
-    monitor.now_ms = parts["pulse"]["now_ms"]
+    monitor.counters.clear()
+    monitor.counters.update(head["counters"])
+    monitor.life.now_ms = parts["pulse"]["now_ms"]
     fill_pulse(monitor.pulse, parts["pulse"])
     monitor.schema = None if head["schema"] is None else schema_from_json(head["schema"])
     monitor.task = None if head["task"] is None else Task(head["task"])
@@ -124,16 +128,10 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
     memory.learning, memory.learned_events = monitor.learner, len(monitor.learner)
     monitor.newcomers.names = tuple(head["newcomers"])
     monitor.pairs = pairs_from_json(head["pairs"])
-    for document in head["incidents"]:
-        incident = incident_from_json(document)
-        monitor.incidents.current[incident.kind] = incident
-    retraining = head["retraining"]
-    monitor.retraining.current = (
-        None if retraining["current"] is None else request_from_json(retraining["current"])
-    )
-    monitor.retraining.last_requested_ms = retraining["last_requested_ms"]
-    monitor.retraining.attempts = retraining["attempts"]
-    monitor.retraining.asked = dict.fromkeys(retraining["asked"])
+    monitor.deployed_at_ms = head["deployed_at_ms"]
+    fill_life(monitor.life, head["life"])
+    monitor.life.marks.fill(parts["marks"])
+    memory.marks = list(monitor.life.marks.all)
     restore_join(monitor.join, parts)
     has_periods = head["performance"]
     monitor.performance = restore_performance(monitor.settings, parts, has_periods, memory.periods)
@@ -149,7 +147,6 @@ def restore_monitor(monitor: Monitor, parts: Mapping[str, Document], memory: Mem
 
 
 def _head(monitor: Monitor) -> Document:
-    retraining = monitor.retraining
     return {
         "version": monitor.version,
         "past_versions": list(monitor.past_versions),
@@ -161,13 +158,8 @@ def _head(monitor: Monitor) -> Document:
         "pairs": pairs_to_json(monitor.pairs),
         "labels": label_head(monitor.label_watch),
         "performance": monitor.performance.periods is not None,
-        "incidents": [incident_to_json(i) for _, i in sorted(monitor.incidents.current.items())],
-        "retraining": {
-            "current": None if retraining.current is None else request_to_json(retraining.current),
-            "last_requested_ms": retraining.last_requested_ms,
-            "attempts": retraining.attempts,
-            "asked": list(retraining.asked),
-        },
+        "deployed_at_ms": monitor.deployed_at_ms,
+        "life": life_to_json(monitor.life),
     }
 
 
@@ -177,6 +169,7 @@ def _stream(stream: Stream) -> Document:
         "quiet_panes": stream.quiet_panes,
         "well_at": {name: place_to_json(place) for name, place in stream.well_at.items()},
         "window": panes_to_json(stream.window.panes),
+        "first_risk": None if stream.first_risk is None else asdict(stream.first_risk),
     }
     if stream.builder is not None:
         grows = stream.profile is not None and not stream.renewing
@@ -195,6 +188,7 @@ def _fill_stream(stream: Stream, parts: Mapping[str, Document]) -> None:
     stream.quiet_panes = document["quiet_panes"]
     stream.well_at = {name: place_from_json(place) for name, place in document["well_at"].items()}
     stream.unseen = {signal: tuple(names) for signal, names in document["unseen"].items()}
+    stream.first_risk = risk_from_json(document["first_risk"])
     stream.builder = None
     if reference is not None:
         profile = profile_from_json(reference)

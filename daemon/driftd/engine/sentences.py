@@ -33,12 +33,36 @@ DRIFTS: Final[Mapping[Drift, str]] = {
     Drift.UNKNOWN: "",
 }
 
-ADVICE: Final[Mapping[Stage, str]] = {
-    Stage.DATA: "look at where the data comes from, then collect new data",
-    Stage.LABELS: "look at how the labels are made",
-    Stage.MODELING: "train again on data since then",
-    Stage.DEPLOYMENT: "look at how the model is served",
+ADVICE: Final[Mapping[tuple[Kind, Stage], str]] = {
+    (
+        Kind.DATA_DRIFT,
+        Stage.DATA,
+    ): "see whether the world has changed or only what feeds the model, then collect data",
+    (
+        Kind.DATA_QUALITY,
+        Stage.DATA,
+    ): "look at where the damaged data comes from, and keep it out of the training data",
+    (
+        Kind.DATA_QUALITY,
+        Stage.DEPLOYMENT,
+    ): "look at what feeds the model in production: a release, a unit, a column",
+    (Kind.PERFORMANCE, Stage.DATA): "collect and label data since then, and train on it",
+    (
+        Kind.PERFORMANCE,
+        Stage.DEPLOYMENT,
+    ): "mend first what feeds the model in production; more data does not help",
+    (Kind.CONCEPT_DRIFT, Stage.MODELING): "train again on data since then",
+    (Kind.LABEL_QUALITY, Stage.LABELS): "look at how the labels are made, before anybody trains on them",
+    (
+        Kind.OPERATIONS,
+        Stage.DEPLOYMENT,
+    ): "look at how the model is served: its load, its machines, its last release",
+    (
+        Kind.SILENCE,
+        Stage.DEPLOYMENT,
+    ): "look whether producers run and where their events go; nothing is judged until then",
 }
+"""What to do first, by the leading kind of a story and the stage to go back to."""
 
 UNITS: Final = (10.0, 60.0, 100.0, 1000.0, 3600.0, 1e6)
 """Factors between units that people mix up: percent, minutes, hours, kilo, mega."""
@@ -115,7 +139,14 @@ def summary_sentence(
     more = f"; and {others} more" if others > 0 else ""
     stop = "" if f"{told}{more}".endswith("?") else "."
     known = f" {harms}" if harms else ""
-    return f"{KINDS[kind]}: {named}, since {since}. {told}{more}{stop}{known} Go back to {stage}: {ADVICE[stage]}."
+    what = f"{KINDS[kind]}: {named}, since {since}. {told}{more}{stop}{known}"
+    return f"{what} Go back to {stage}: {ADVICE[kind, stage]}."
+
+
+def advice(kind: Kind, stage: Stage) -> str:
+    """What to do first, as a sentence."""
+    words = ADVICE[kind, stage]
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def harm_sentence(harm: Harm) -> str:

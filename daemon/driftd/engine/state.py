@@ -12,8 +12,9 @@ from typing import Any, Final
 import msgspec
 
 MAGIC: Final = b"driftd-state"
-VERSION: Final = 2
+VERSION: Final = 3
 ENGINE_KEY: Final = "engine"
+SILENCES_KEY: Final = "silences"
 MODEL_PREFIX: Final = "model/"
 
 

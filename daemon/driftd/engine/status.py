@@ -13,6 +13,15 @@ from driftd.reference.panes import merged
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentStatus:
+    """One open incident. A silence covers it where it `is_silenced`."""
+
+    kind: str
+    severity: str
+    is_silenced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStatus:
     """One model. `phase` is learning, reference (is being counted), watching, or silent (see `driftd.engine.pulse`).
 
@@ -46,6 +55,10 @@ class ModelStatus:
     periods: tuple[PeriodStatus, ...] = ()
     producers: tuple[tuple[str, str, int], ...] = ()
     """What is counted of those that number their events: source, what (see `driftd.engine.producers`), how many."""
+    incidents: tuple[IncidentStatus, ...] = ()
+    """The open ones, in the order of `open_incidents`."""
+    request_deadline_ms: int | None = None
+    """Until when the request in flight is to be answered or, where it is watched, verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ def model_status(monitor: Monitor) -> ModelStatus:
             over_budget += stream.watchers.over_budget if stream.watchers is not None else ()
             if phase == "watching" and stream.builder is not None:
                 missing = max(missing, events_missing(stream.profile, wanted))
-    silence = monitor.incidents.current.get(Kind.SILENCE)
+    silence = monitor.incidents.find(Kind.SILENCE)
     silent = tuple(
         (name, silence.findings[name].words)
         for name in monitor.pulse.reasons
@@ -117,6 +130,11 @@ def model_status(monitor: Monitor) -> ModelStatus:
         silent,
         monitor.performance.report(monitor.join.clock_ms),
         tuple(monitor.pulse.producers.counted()),
+        tuple(
+            IncidentStatus(one.kind.value, one.severity.value, one.silenced_by is not None)
+            for one in monitor.incidents.open_incidents()
+        ),
+        None if request is None else request.deadline_ms,
     )
 
 

@@ -15,6 +15,7 @@ from driftd.config import ModelSettings
 from driftd.detectors.base import Finding
 from driftd.detectors.calibration import CALIBRATE
 from driftd.engine.binning import UNSEEN_NAMES_MAX, binned
+from driftd.engine.harm import Risk, reference_risk
 from driftd.engine.losses import ELEVATED_FROM, has_improved, is_moving, is_trouble, losses_above, troubles_of
 from driftd.engine.shares import INPUTS_SHARE, outcomes_share
 from driftd.engine.watchers import Watchers, watchers_for
@@ -76,7 +77,7 @@ class Stream:
     `profile` is None while the reference is incomplete, `builder` while nothing is being counted; a stream that has
     both is watched while its reference grows, or, where it is `renewing`, until another one is there to take its
     place; `quiet_panes` is for how long nothing was found, `well_at` when a loss was last no larger than in the
-    reference.
+    reference, `first_risk` what the version erred by in its first one.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Stream:
         self.builder: Builder | None = None
         self.renewing = False
         self.profile: Profile | None = None
+        self.first_risk: Risk | None = None
         self.counter: PaneCounter | None = None
         self.watchers: Watchers | None = None
         self.window = Window(settings.panes.window_events)
@@ -181,6 +183,8 @@ class Stream:
             builder.events >= GROWN_MAX * self.first_events or not wanted.grow_days
         )
         if over or judged.any():
+            if self.profile is None:
+                self.first_risk = reference_risk(profile)
             self.watch(profile)
         if over or (judged.all() and profile.null is not None and profile.null.seen.all()):
             self.builder = None

@@ -9,25 +9,23 @@ from driftd.contract.cloudevents import EventType, encode_cloudevent, rfc3339
 from driftd.contract.events_out import (
     AlertData,
     Contributor,
-    DataRange,
     Figures,
     HarmData,
-    PlaceData,
     RejectedData,
-    RetrainingData,
 )  # fmt: skip
 from driftd.contract.record import Record
 from driftd.decode.rejections import Rejection
 from driftd.detectors.base import Finding
-from driftd.engine.contributors import said_by_itself, told_change
+from driftd.engine.contributors import place_data, said_by_itself, told_change
 from driftd.engine.harm import Harm, Moved, Watched, harm_since
-from driftd.engine.identity import derived_id
-from driftd.engine.incidents import LOSSES, Cause, Change, Incident, Phase
-from driftd.engine.kinds import STAGES, Kind, Severity
+from driftd.engine.identity import SOURCE, derived_id
+from driftd.engine.incident import Cause, Incident, Phase
+from driftd.engine.incidents import Change
+from driftd.engine.kinds import LOSSES, Kind
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.pulse_words import is_producer
-from driftd.engine.retraining import Request, RequestPhase
 from driftd.engine.sentences import (
+    advice,
     change_in_words,
     drift_sentence,
     harm_sentence,
@@ -39,7 +37,6 @@ from driftd.reference.figures import Summary, is_stuck, pane_summary, reference_
 from driftd.reference.panes import Pane, Place, merged
 from driftd.reference.profile import Profile
 
-SOURCE: Final = "urn:driftd"
 EXCERPT_BYTES: Final = 256
 CHANGES_IN_A_SENTENCE: Final = 3
 UNASKED: Final = (*LOSSES, Kind.LABEL_QUALITY)
@@ -51,13 +48,12 @@ UNKNOWN_MODEL: Final = "-"
 
 ALERT_TYPES: Final = {
     Cause.HELD: EventType.ALERT_OPENED,
-    Cause.SEVERITY_RAISED: EventType.ALERT_UPDATED,
-    Cause.SIGNALS_JOINED: EventType.ALERT_UPDATED,
-    Cause.STILL_OPEN: EventType.ALERT_UPDATED,
+    Cause.REOPENED: EventType.ALERT_OPENED,
     Cause.QUIET: EventType.ALERT_RESOLVED,
     Cause.NEW_VERSION: EventType.ALERT_RESOLVED,
     Cause.PERSON: EventType.ALERT_RESOLVED,
 }
+"""By any other cause an open incident is updated."""
 
 ENDINGS: Final = {
     Cause.QUIET: "the signals are back where the reference has them",
@@ -71,7 +67,8 @@ NO_MORE_LOST: Final = "the events came after all, or no more were lost for an ho
 def ending(change: Change) -> str:
     """Why the incident of `change` is over, in words."""
     if change.incident.kind is Kind.SILENCE and change.cause is Cause.QUIET:
-        return NO_MORE_LOST if all(map(is_producer, change.incident.findings)) else COMES_AGAIN
+        lost = all(is_producer(finding.key) for finding in change.incident.findings)
+        return NO_MORE_LOST if lost else COMES_AGAIN
     return ENDINGS[change.cause]
 
 
@@ -102,11 +99,15 @@ class Teller:
         )
         return harm_since(inputs, outcomes, onset_ms, moved)
 
-    def alert(self, change: Change, place: Place, moved: Moved) -> OutputEvent:
-        """The alert that `change`, decided by the record at `place`, is; incidents say what has `moved`."""
-        incident, event_type = change.incident, ALERT_TYPES[change.cause]
+    def alert(
+        self, change: Change, place: Place, moved: Moved, page: bool, request_id: str | None
+    ) -> OutputEvent:
+        """The alert that `change`, decided by the record at `place`, is; incidents say what has `moved`.
+
+        `page`: whether it wakes somebody; `request_id` is that of the request in flight that names the incident.
+        """
+        incident, event_type = change.incident, ALERT_TYPES.get(change.cause, EventType.ALERT_UPDATED)
         contributors = self._contributors(incident)
-        stage = STAGES[incident.kind]
         harm = self.harm(incident.onset.at_ms, moved)
         summary = (
             resolved_sentence(incident.kind, self.model, ending(change))
@@ -118,24 +119,23 @@ class Teller:
             model=self.model,
             model_version=self.version,
             kind=incident.kind,
-            kinds=[incident.kind],
+            kinds=list(incident.kinds),
             severity=incident.severity,
-            stage=stage,
+            stage=incident.stage,
             phase=incident.phase,
             cause=change.cause,
-            page=change.cause in (Cause.HELD, Cause.SEVERITY_RAISED)
-            and incident.severity is not Severity.INFO,
-            number=1,
+            page=page,
+            number=incident.number,
             summary=summary,
-            advice="",
+            advice=advice(incident.kind, incident.stage),
             onset=place_data(incident.onset),
             detected=place_data(incident.detected),
             decided=place_data(place),
             opened_at_ms=incident.opened_at_ms,
-            reopened=0,
-            acknowledged_by=None,
-            silenced_by=None,
-            request_id=None,
+            reopened=incident.reopened,
+            acknowledged_by=incident.acknowledged_by,
+            silenced_by=incident.silenced_by,
+            request_id=request_id,
             contributors=contributors[: self.contributors_max],
             contributors_total=len(incident.findings),
             harm=None if incident.kind is Kind.LABEL_QUALITY else harm_data(harm),
@@ -157,64 +157,14 @@ class Teller:
             OutputTopic.ALERTS, self.model, event_id, event_type, value, headers, standing, is_over
         )
 
-    def retraining(self, request: Request, incidents: Sequence[Incident], place: Place) -> OutputEvent:
-        """The event that `request` was made, or that it ended."""
-        begun = request.phase is RequestPhase.REQUESTED
-        event_type = EventType.RETRAINING_REQUESTED if begun else EventType.RETRAINING_CANCELLED
-        evidence: list[Contributor] = []
-        for incident in incidents:
-            evidence += self._contributors(incident)
-        evidence = evidence[: self.contributors_max]
-        if begun:
-            told = "; ".join(told_change(c) for c in evidence[:CHANGES_IN_A_SENTENCE])
-            summary = (
-                f"Model {self.model} asks for a new version: go back to {request.stage}, use data since "
-                f"{rfc3339(request.onset.at_ms)}. {told}."
-            )
-        else:
-            how = "has expired" if request.phase is RequestPhase.EXPIRED else "is taken back"
-            summary = f"The request for a new version of model {self.model} {how}: {request.reason}."
-        data = RetrainingData(
-            request_id=request.request_id,
-            model=self.model,
-            model_version=self.version,
-            incident_ids=list(request.incident_ids),
-            cause=request.kind,
-            stage=request.stage,
-            phase=request.phase,
-            reason=request.reason,
-            summary=summary,
-            evidence=evidence,
-            data_range=DataRange(
-                from_at_ms=request.onset.at_ms,
-                to_at_ms=request.detected.at_ms,
-                onset=place_data(request.onset),
-                detected=place_data(request.detected),
-                partitions=[],
-                events=0,
-                labelled=0,
-            ),
-            segment=None,
-            risk_before=None,
-            risk_after=None,
-            risk_new=None,
-            expected_gain=None,
-            new_version=None,
-            not_before_ms=request.requested_at_ms,
-            requested_at_ms=request.requested_at_ms,
-            deadline_ms=request.deadline_ms,
-            attempt=request.attempt,
-        )
-        event_id = derived_id("retraining", request.request_id, request.phase)
-        value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
-        standing = f"request/{self.model}/{request.request_id}"
-        return OutputEvent(
-            OutputTopic.RETRAINING, self.model, event_id, event_type, value, headers, standing, not begun
-        )
+    def evidence(self, incidents: Sequence[Incident]) -> list[Contributor]:
+        """What speaks for a request that `incidents` ask for: the strongest of each, the most urgent first."""
+        every = [contributor for incident in incidents for contributor in self._contributors(incident)]
+        return every[: self.contributors_max]
 
     def _contributors(self, incident: Incident) -> list[Contributor]:
         """The strongest findings of `incident` with their figures."""
-        ranked = sorted(incident.findings.values(), key=lambda finding: (-finding.strength, finding.key))
+        ranked = incident.findings
         total = sum(finding.strength for finding in ranked)
         return [
             self._contributor(finding, finding.strength / total)
@@ -262,11 +212,17 @@ class Teller:
         told = [told_change(c) for c in contributors[:CHANGES_IN_A_SENTENCE]]
         since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
         others = len(incident.findings) - len(told)
-        stage = STAGES[incident.kind]
         harms = [] if incident.kind in UNASKED else [harm_sentence(harm)]
         harms += [] if incident.kind not in DRIFTS else [drift_sentence(harm)]
         return summary_sentence(
-            incident.kind, self.model, self.version, since, told, others, stage, " ".join(filter(None, harms))
+            incident.kind,
+            self.model,
+            self.version,
+            since,
+            told,
+            others,
+            incident.stage,
+            " ".join(filter(None, harms)),
         )
 
 
@@ -309,11 +265,6 @@ def harm_data(harm: Harm) -> HarmData:
         events=harm.events,
         drift=harm.drift,
     )
-
-
-def place_data(place: Place) -> PlaceData:
-    """A place as it is published."""
-    return PlaceData(**asdict(place))
 
 
 def _figures(summary: Summary) -> Figures:

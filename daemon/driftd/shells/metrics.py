@@ -1,21 +1,26 @@
 """What Prometheus reads. Rule: every counter of the engine is a metric of the same name; a phase is shown, not guessed.
 
 `driftd_model_phase` has one series per model and phase, 1 for the one it is in: a model that cannot be judged yet
-is at "learning", "reference" or "silent", never merely without alerts.
+is at "learning", "reference" or "silent", never merely without alerts. What is counted begins at 0, not at its first
+event: Prometheus sees no increase in a series that was not there before. docs/metrics.md is made from this file.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from driftd import __version__
+from driftd.contract.rejection import RejectionReason
+from driftd.engine.request import IN_FLIGHT, RequestPhase
 from driftd.engine.status import ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
 
 COMMIT_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+ENGINE_COUNTERS: Final = ("records", "records_skipped", "offsets_without_record", "control_events")
 MODEL_PHASES: Final = ("learning", "reference", "watching", "silent")
 
 MODEL_COUNTERS: Final[Mapping[str, str]] = {
@@ -49,6 +54,10 @@ MODEL_COUNTERS: Final[Mapping[str, str]] = {
     "deployments": "New versions.",
     "detectors_begun_anew": "Detectors whose options changed since their state was stored.",
     "resets": "References begun anew by a command.",
+    **{
+        f"retraining_{phase.value}": f"Retraining requests that became {phase.value}."
+        for phase in RequestPhase
+    },
 }
 """Counters of a model that are metrics of their own, with what they count; others come as they are named."""
 
@@ -62,8 +71,9 @@ class ServiceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics of all shards."""
         shards = [view for _, view in sorted((self._view.shards or {}).items())]
-        yield gauge("build", "The version that runs.", ["version"], [((__version__,), 1)])
+        yield gauge("build_info", "The version that runs.", ["version"], [((__version__,), 1)])
         yield gauge("ready", "1 where /readyz says so.", [], [((), not self._view.unready())])
+        yield gauge("shards_configured", "topics.shard_count.", [], [((), self._view.shard_count)])
         yield from shard_metrics(shards)
         yield from engine_metrics(shards)
         yield from model_metrics([model for view in shards for model in view.status.models])
@@ -72,8 +82,12 @@ class ServiceCollector(Collector):
 def build_registry(view: ServiceView) -> tuple[CollectorRegistry, Histogram]:
     """The registry with all metrics of `view`, and the one that the loops observe: seconds per commit."""
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     commits = Histogram(
-        "driftd_commit_seconds", "How long a transaction took.", buckets=COMMIT_SECONDS, registry=registry
+        "driftd_commit_duration_seconds",
+        "How long a transaction took.",
+        buckets=COMMIT_SECONDS,
+        registry=registry,
     )
     registry.register(ServiceCollector(view))
     return registry, commits
@@ -107,8 +121,8 @@ def shard_metrics(shards: Sequence[ShardView]) -> Iterator[Metric]:
 
 def engine_metrics(shards: Sequence[ShardView]) -> Iterator[Metric]:
     """What the engines have counted, since their states began."""
-    rejected: dict[str, int] = {}
-    others: dict[str, int] = {}
+    rejected: dict[str, int] = dict.fromkeys(RejectionReason, 0)
+    others: dict[str, int] = dict.fromkeys(ENGINE_COUNTERS, 0)
     for one in shards:
         for name, count in one.counters.items():
             into, key = (rejected, name[9:]) if name.startswith("rejected.") else (others, name)
@@ -167,15 +181,9 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     yield gauge("model_waiting_labels", "Labels that wait for their prediction.", ["model"], early)
     sizes = [((one.name,), one.waiting_bytes) for one in models]
     yield gauge("model_waiting_bytes", "Memory that both take, about.", ["model"], sizes)
-    kinds = [
-        ((one.name, kind), one.open_incidents.count(kind))
-        for one in models
-        for kind in sorted(set(one.open_incidents))
-    ]
-    yield gauge("model_open_incidents", "Incidents that are open.", ["model", "kind"], kinds)
+    yield incident_metric(models)
     yield from performance_metrics(models)
-    asked = [((one.name,), one.request is not None) for one in models]
-    yield gauge("model_retraining_requested", "1 while a retraining request is in flight.", ["model"], asked)
+    yield from retraining_metrics(models)
     names = [
         *MODEL_COUNTERS,
         *sorted({name for one in models for name in one.counters} - MODEL_COUNTERS.keys()),
@@ -184,6 +192,17 @@ def model_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
         counts = [((one.name,), one.counters.get(name, 0)) for one in models]
         about = MODEL_COUNTERS.get(name, f"{name.replace('_', ' ')} of the model.")
         yield counter(f"model_{name}", about, ["model"], counts)
+
+
+def incident_metric(models: Sequence[ModelStatus]) -> Metric:
+    """The open incidents; `silenced` is true for those that a silence of driftd covers."""
+    counts = Counter(
+        (one.name, each.kind, each.severity, str(each.is_silenced).lower())
+        for one in models
+        for each in one.incidents
+    )
+    about = "Incidents that are open; silenced: by a command in driftd.control."
+    return gauge("model_open_incidents", about, ["model", "kind", "severity", "silenced"], counts.items())
 
 
 def performance_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
@@ -205,9 +224,26 @@ def performance_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
     about = "What is to be expected of the latest period, without its labels."
     yield gauge("model_performance_estimated", about, ["model", "figure"], estimated)
     begins = [((name,), period.start_ms / 1000) for name, period in judged.items()]
-    yield gauge("model_performance_period_seconds", "When that period began, since 1970.", ["model"], begins)
+    yield gauge(
+        "model_performance_period_start_timestamp_seconds",
+        "When that period began, since 1970.",
+        ["model"],
+        begins,
+    )
     waiting = [((one.name,), sum(period.immature is not None for period in one.periods)) for one in models]
     yield gauge("model_periods_immature", "Periods that cannot be judged yet.", ["model"], waiting)
+
+
+def retraining_metrics(models: Sequence[ModelStatus]) -> Iterator[Metric]:
+    """The retraining request that is in flight."""
+    phases = [((one.name, phase), one.request == phase) for one in models for phase in sorted(IN_FLIGHT)]
+    about = "1 for the phase that the retraining request in flight is in; all 0 where there is none."
+    yield gauge("model_retraining_phase", about, ["model", "phase"], phases)
+    deadlines = [
+        ((one.name,), one.request_deadline_ms / 1000) for one in models if one.request_deadline_ms is not None
+    ]
+    about = "Until when the request in flight is to be answered or, if watched, verified; since 1970."
+    yield gauge("model_retraining_deadline_timestamp_seconds", about, ["model"], deadlines)
 
 
 def gauge(

@@ -96,7 +96,6 @@ class Pages:
 
     http: Http = field(default_factory=Http)
     token: str | None = None
-    shard_count: int = 1
     view: ServiceView = field(default_factory=ServiceView)
     board: Board = field(default_factory=lambda: Board(Standing()))
     heartbeat_seconds: float = 15.0
@@ -114,7 +113,7 @@ class Pages:
     async def open(self) -> AsyncIterator[tuple[ClientSession, str]]:
         """A client, and the address of the pages."""
         streams = Streams(self.board, self.heartbeat_seconds)
-        api = Api(self.http, self.token, self.shard_count, self.view, self.board, self._write, streams.page)
+        api = Api(self.http, self.token, self.view, self.board, self._write, streams.page)
         pages = api.application()
         pages.on_shutdown.append(streams.close)
         server = TestServer(build_site(self.view, CollectorRegistry(), pages), host="127.0.0.1")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -76,6 +77,12 @@ def ids(setup: Setup, kind: str) -> set[str]:
     return {alert["id"] for alert in alerts if alert["type"] == f"dev.driftd.alert.{kind}.v1"}
 
 
+def rejected(setup: Setup) -> list[dict[str, Any]]:
+    """The places of the records that were rejected."""
+    found = [json.loads(value or b"")["data"] for value in setup.outputs()["rejected"]]
+    return [{name: one[name] for name in ("topic", "partition", "offset")} for one in found]
+
+
 @pytest.mark.timeout(300)
 def test_owner_and_stand_by_tell_what_is_open_take_commands_and_outlive_the_broker(
     own_broker: Broker, tmp_path: Path
@@ -124,6 +131,17 @@ def test_owner_and_stand_by_tell_what_is_open_take_commands_and_outlive_the_brok
         assert (written.topic, written.partition, written.offset) == tuple(where.values())
         wait_until(lambda: "over" in dict(stand_by.events), "the end of the incident")
         assert dict(stand_by.events)["over"] in ids(setup, "resolved")
+
+        until_ms = time.time_ns() // 1_000_000 + 3_600_000
+        assert owner.ask("/commands", {"action": "silence", "model": "m*", "until_ms": until_ms})[0] == 202
+        wait_until(lambda: bool(stand_by.ask("/silences")[1]["silences"]), "the silence")
+        (silence,) = stand_by.ask("/silences")[1]["silences"]
+        assert (silence["model"], silence["who"]) == ("m*", "HTTP from 127.0.0.1")
+        expire = {"action": "expire", "silence_id": silence["silence_id"]}
+        assert owner.ask("/commands", expire)[0] == 202
+        wait_until(lambda: not stand_by.ask("/silences")[1]["silences"], "the end of the silence")
+        (again,) = owner.ask("/commands", expire)[1]["records"]
+        wait_until(lambda: again in rejected(setup), "what cannot be followed to come out as rejected")
 
         own_broker.stop()
         wait_until(lambda: stand_by.open_now()["stale"], "the stand-by to notice")

@@ -119,7 +119,7 @@ def test_while_brokers_are_away_the_last_known_is_told_and_called_stale() -> Non
 def test_models_that_cannot_be_judged_say_so_and_why() -> None:
     learning = watched(events=15)
     shards = {0: learning, 1: ShardView(1, Phase.RETRYING, "no broker", status=watched().status)}
-    found = ask(Pages(view=ServiceView(shards), shard_count=3), "/api/v1/models").document
+    found = ask(Pages(view=ServiceView(shards, 3)), "/api/v1/models").document
     assert (found["shards"], found["shard_count"]) == ([0, 1], 3)
     by_shard = {one["shard"]: one for one in found["models"]}
     assert (by_shard[0]["state"], by_shard[0]["phase"]) == ("cannot_judge", "learning")
@@ -175,7 +175,7 @@ def test_a_command_is_written_with_what_its_caller_left_out() -> None:
 
 
 def test_deployments_and_replies_are_written_under_the_key_of_their_model() -> None:
-    pages = Pages(board=board(entry("request/churn/r1", "e1")), shard_count=4)
+    pages = Pages(board=board(entry("request/churn/r1", "e1")), view=ServiceView({}, 4))
     deployment = {"model": "fraud", "model_version": "2", "at_ms": 5}
     assert ask(pages, "/api/v1/deployments", method="POST", body=deployment).status == 202
     reply = {"request_id": "r1", "status": "accepted"}
@@ -188,7 +188,7 @@ def test_deployments_and_replies_are_written_under_the_key_of_their_model() -> N
 
 
 def test_a_command_for_models_of_several_shards_goes_to_each_of_them() -> None:
-    pages = Pages(board=board(entry("incident/fraud/i1", "e1")), shard_count=3)
+    pages = Pages(board=board(entry("incident/fraud/i1", "e1")), view=ServiceView({}, 3))
     answer = ask(pages, "/api/v1/commands", method="POST", body=SILENCE | {"model": "c*"})
     assert [one["partition"] for one in answer.document["records"]] == [0, 1, 2]
     acknowledge = {"action": "acknowledge", "incident_id": "i1"}

@@ -29,7 +29,7 @@ from driftd.engine.status import ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
 
 
-def worker_document(view: ServiceView, shard_count: int, open_now: OpenNow) -> Worker:
+def worker_document(view: ServiceView, open_now: OpenNow) -> Worker:
     """How the worker is."""
     reasons = view.unready()
     return Worker(
@@ -38,7 +38,7 @@ def worker_document(view: ServiceView, shard_count: int, open_now: OpenNow) -> W
         reasons=reasons,
         stand_by=view.shards == {},
         shards=[shard_document(shard) for shard in _shards(view)],
-        shard_count=shard_count,
+        shard_count=view.shard_count,
         open_now=open_now,
     )
 
@@ -65,7 +65,7 @@ def shard_document(view: ShardView) -> ShardDocument:
     )
 
 
-def models_document(view: ServiceView, shard_count: int) -> Models:
+def models_document(view: ServiceView) -> Models:
     """The models of all shards of the worker."""
     found = [
         ModelSummary(**_summary(shard, model)) for shard in _shards(view) for model in shard.status.models
@@ -73,7 +73,7 @@ def models_document(view: ServiceView, shard_count: int) -> Models:
     return Models(
         models=sorted(found, key=lambda one: one.name),
         shards=[shard.shard for shard in _shards(view)],
-        shard_count=shard_count,
+        shard_count=view.shard_count,
     )
 
 

@@ -88,7 +88,7 @@ class Site:
         streams = Streams(board)
         writer = ControlWriter(self.kafka, topics.control)
         registry.register(ApiCollector(board, lambda: streams.count))
-        api = Api(http, self.token, topics.shard_count, view, board, writer.write, streams.page).application()
+        api = Api(http, self.token, view, board, writer.write, streams.page).application()
         api.on_shutdown.append(streams.close)
         reader = StandingReader(self.kafka, topics.incidents, self.partitions, board)
         try:

@@ -49,7 +49,6 @@ class Api:
 
     http: Http
     token: str | None
-    shard_count: int
     view: ServiceView
     board: Board
     write: Write
@@ -79,10 +78,10 @@ class Api:
             if page is Page.MODEL:
                 return self._model(request.match_info["name"])
             if page is Page.MODELS:
-                return answer(models_document(self.view, self.shard_count))
+                return answer(models_document(self.view))
             if page is Page.WORKER:
                 open_now = open_now_document(self.board.standing, self.board.stale_since_ms)
-                return answer(worker_document(self.view, self.shard_count, open_now))
+                return answer(worker_document(self.view, open_now))
             return web.Response(body=openapi, content_type=JSON)
 
         return events if page is Page.EVENTS else handle
@@ -163,8 +162,9 @@ class Api:
             filled["who"] = f"HTTP from {request.remote}"
         event = read_event(facts.takes, await request.read(), filled)
         model = model_of(event, self.board.standing)
-        everywhere = model is None and isinstance(event, Command) and self.shard_count > 1
-        partitions: Sequence[int | None] = range(self.shard_count) if everywhere else (None,)
+        shard_count = self.view.shard_count
+        everywhere = model is None and isinstance(event, Command) and shard_count > 1
+        partitions: Sequence[int | None] = range(shard_count) if everywhere else (None,)
         if isinstance(event, Command) and event.model is None and model is not None:
             event = event.model_copy(
                 update={"model": model}

@@ -83,6 +83,46 @@ def rejected(setup: Setup) -> list[dict[str, Any]]:
     return [{name: one[name] for name in ("topic", "partition", "offset")} for one in found]
 
 
+def resolve(setup: Setup, stand_by: Site, incident_id: str) -> None:
+    """An incident that a person closes at the stand-by is over there, by the event that tells everybody."""
+    command = {"action": "resolve", "model": "m", "incident_id": incident_id, "who": "ann"}
+    status, placed = stand_by.ask("/commands", command)
+    assert status == 202
+    (where,) = placed["records"]
+    (written,) = consume_all(setup.bootstrap, setup.config.topics.control)
+    assert (written.topic, written.partition, written.offset) == tuple(where.values())
+    wait_until(
+        lambda: bool({one for name, one in stand_by.events if name == "over"} & ids(setup, "resolved")),
+        "the end of the incident",
+    )
+
+
+def silence(setup: Setup, owner: Site, stand_by: Site) -> None:
+    """A silence is shown while it holds; that what has ended cannot be ended again is told as a rejection."""
+    until_ms = time.time_ns() // 1_000_000 + 3_600_000
+    assert owner.ask("/commands", {"action": "silence", "model": "m*", "until_ms": until_ms})[0] == 202
+    wait_until(lambda: bool(stand_by.ask("/silences")[1]["silences"]), "the silence")
+    (found,) = stand_by.ask("/silences")[1]["silences"]
+    assert (found["model"], found["who"]) == ("m*", "HTTP from 127.0.0.1")
+    expire = {"action": "expire", "silence_id": found["silence_id"]}
+    assert owner.ask("/commands", expire)[0] == 202
+    wait_until(lambda: not stand_by.ask("/silences")[1]["silences"], "the end of the silence")
+    (again,) = owner.ask("/commands", expire)[1]["records"]
+    wait_until(lambda: again in rejected(setup), "what cannot be followed to come out as rejected")
+
+
+def outlive(broker: Broker, stand_by: Site) -> None:
+    """While the broker is away the last known is called stale, and no command is taken."""
+    command = {"action": "reset", "model": "m"}
+    broker.stop()
+    wait_until(lambda: stand_by.open_now()["stale"], "the stand-by to notice")
+    assert stand_by.ask("/incidents")[1]["stale"] is True
+    assert stand_by.ask("/commands", command)[0] == 503
+    broker.start()
+    wait_until(lambda: not stand_by.open_now()["stale"], "the stand-by to read again")
+    wait_until(lambda: stand_by.ask("/commands", command)[0] == 202, "a command")
+
+
 @pytest.mark.timeout(300)
 def test_owner_and_stand_by_tell_what_is_open_take_commands_and_outlive_the_broker(
     own_broker: Broker, tmp_path: Path
@@ -118,38 +158,9 @@ def test_owner_and_stand_by_tell_what_is_open_take_commands_and_outlive_the_brok
         assert stand_by.ask("/models")[1]["models"] == []
         assert ("changed", min(ids(setup, "opened"))) in stand_by.events
 
-        command = {
-            "action": "resolve",
-            "model": "m",
-            "incident_id": incident["incident_id"],
-            "who": "ann",
-        }
-        status, placed = stand_by.ask("/commands", command)
-        assert status == 202
-        (where,) = placed["records"]
-        (written,) = consume_all(own_broker.bootstrap, setup.config.topics.control)
-        assert (written.topic, written.partition, written.offset) == tuple(where.values())
-        wait_until(lambda: "over" in dict(stand_by.events), "the end of the incident")
-        assert dict(stand_by.events)["over"] in ids(setup, "resolved")
-
-        until_ms = time.time_ns() // 1_000_000 + 3_600_000
-        assert owner.ask("/commands", {"action": "silence", "model": "m*", "until_ms": until_ms})[0] == 202
-        wait_until(lambda: bool(stand_by.ask("/silences")[1]["silences"]), "the silence")
-        (silence,) = stand_by.ask("/silences")[1]["silences"]
-        assert (silence["model"], silence["who"]) == ("m*", "HTTP from 127.0.0.1")
-        expire = {"action": "expire", "silence_id": silence["silence_id"]}
-        assert owner.ask("/commands", expire)[0] == 202
-        wait_until(lambda: not stand_by.ask("/silences")[1]["silences"], "the end of the silence")
-        (again,) = owner.ask("/commands", expire)[1]["records"]
-        wait_until(lambda: again in rejected(setup), "what cannot be followed to come out as rejected")
-
-        own_broker.stop()
-        wait_until(lambda: stand_by.open_now()["stale"], "the stand-by to notice")
-        assert stand_by.ask("/incidents")[1]["stale"] is True
-        assert stand_by.ask("/commands", command)[0] == 503
-        own_broker.start()
-        wait_until(lambda: not stand_by.open_now()["stale"], "the stand-by to read again")
-        wait_until(lambda: stand_by.ask("/commands", command)[0] == 202, "a command")
+        resolve(setup, stand_by, incident["incident_id"])
+        silence(setup, owner, stand_by)
+        outlive(own_broker, stand_by)
         wait_until(lambda: "owner" in map(Site.role, sites), "one to own the shard again")
         assert (first.stop(), second.stop()) == (0, 0)
         reader.join(30)

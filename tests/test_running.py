@@ -23,7 +23,7 @@ from driftd.api.standing import Standing
 from driftd.cli.app import main
 from driftd.cli.running import changed, connect, look
 from driftd.cli.status import status_lines
-from driftd.cli.top import STYLES, frame
+from driftd.cli.top import STYLES, Frame
 from driftd.engine.status import EngineStatus
 from driftd.errors import BadInput
 from driftd.shard_view import Phase, ServiceView, ShardView
@@ -71,12 +71,12 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, expect: int = 0) -> st
     return out
 
 
-def picture(pages: Pages) -> str:
+def picture(pages: Pages, width: int = 150) -> str:
     """What `driftd top` shows of it, as text."""
     with running(pages) as url:
         seen = look(ApiClient(url, None))
-    console = Console(width=150, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
-    console.print(frame(seen))
+    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    console.print(Frame(seen))
     console.file.close()
     return console.export_text()
 
@@ -143,6 +143,20 @@ def test_a_model_that_cannot_be_judged_is_never_shown_in_green() -> None:
     assert "cannot judge" in picture(Pages(view=ServiceView({0: view})))
     assert "learned: " in picture(Pages(view=ServiceView({0: view})))
     assert [state for state, style in STYLES.items() if "green" in style] == ["quiet"]
+
+
+def test_on_a_narrow_terminal_states_and_what_changed_are_shown_in_full() -> None:
+    view, _ = watch(15)
+    pages = one_model()
+    pages.view = ServiceView({0: view})
+    narrow, wide = picture(pages, 80), picture(pages)
+    for text in (narrow, wide):
+        assert "cannot judge" in text.partition("models")[2]
+        assert "features.a" in text
+        assert "learned: " in " ".join(text.split())
+    assert "predictions" in wide
+    assert "predictions" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
 
 
 def test_top_prints_one_picture_when_asked_for_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def model_lines(model: Mapping[str, Any]) -> list[str]:
     ]
     lines += [f"cannot judge    {plain(one['what'])}: {plain(one['why'])}" for one in model["cannot_judge"]]
     lines += [
-        f"unstable        {plain(signal)} changed while the reference was counted, {minute(at_ms)}"
+        f"unstable        {plain(signal)} changed while the reference was counted, {minute(at_ms)} UTC"
         for signal, at_ms in model["unstable"].items()
     ]
     lines += [f"over budget     {plain(one)}" for one in model["over_budget"]]
@@ -69,7 +69,7 @@ def model_lines(model: Mapping[str, Any]) -> list[str]:
     return [*lines, "", table(PERIOD_HEADERS, [_period(one) for one in periods])] if periods else lines
 
 
-PERIOD_HEADERS = ("begins", "predictions", "labels", "realised", "estimated without labels")
+PERIOD_HEADERS = ("begins (UTC)", "predictions", "labels", "realised", "estimated without labels")
 
 
 def _period(period: Mapping[str, Any]) -> tuple[str, ...]:

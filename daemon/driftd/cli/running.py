@@ -57,7 +57,7 @@ class Seen:
     def stale(self) -> str | None:
         """Since when what is open is only the last that was known, in words; None where it is current."""
         since_ms = self.worker["open_now"]["stale_since_ms"]
-        return None if since_ms is None else f"the brokers have not answered since {minute(since_ms)}"
+        return None if since_ms is None else f"the brokers have not answered since {minute(since_ms)} UTC"
 
 
 def look(client: ApiClient) -> Seen:
@@ -71,8 +71,8 @@ def look(client: ApiClient) -> Seen:
 
 
 def minute(time_ms: int) -> str:
-    """A time to the minute, UTC."""
-    return rfc3339(time_ms)[:16].replace("T", " ") + " UTC"
+    """A time to the minute; it is UTC, and who shows it says so."""
+    return rfc3339(time_ms)[:16].replace("T", " ")
 
 
 def plain(text: str) -> str:
@@ -97,7 +97,16 @@ def shard_rows(worker: Json) -> Rows:
     ]
 
 
-SHARD_HEADERS: Final = ("shard", "phase", "lag", "applied", "commits", "restarts", "state", "event time")
+SHARD_HEADERS: Final = (
+    "shard",
+    "phase",
+    "lag",
+    "applied",
+    "commits",
+    "restarts",
+    "bytes",
+    "event time (UTC)",
+)
 
 
 def incident_rows(incidents: Json) -> Rows:
@@ -121,7 +130,7 @@ def incident_rows(incidents: Json) -> Rows:
     ]
 
 
-INCIDENT_HEADERS: Final = ("severity", "kind", "model", "since", "in hand", "what changed", "incident")
+INCIDENT_HEADERS: Final = ("severity", "kind", "model", "since (UTC)", "in hand", "what changed", "incident")
 
 
 def changed(incident: Json) -> str:
@@ -158,7 +167,7 @@ def request_rows(requests: Json) -> Rows:
     ]
 
 
-REQUEST_HEADERS: Final = ("model", "go back to", "phase", "attempt", "deadline", "request")
+REQUEST_HEADERS: Final = ("model", "go back to", "phase", "attempt", "deadline (UTC)", "id")
 
 
 def model_rows(models: Json) -> Rows:

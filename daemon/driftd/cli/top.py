@@ -4,14 +4,15 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -46,6 +47,13 @@ STYLES: Final = {
     "quiet": "green",
 }
 """By the text of the cell. What cannot be judged is never green."""
+NARROW: Final = 120
+"""Columns of a terminal below which LESS is left out."""
+LESS: Final = frozenset(
+    {"id", "incident", "version", "predictions", "performance", "attempt", "commits", "restarts"}
+)
+LONG: Final = frozenset({"what changed", "cannot judge"})
+LONG_WIDTH_MIN: Final = 24
 
 
 def top(
@@ -79,59 +87,72 @@ def top(
             time.sleep(interval_seconds)
             say_json(look(client).document())
     elif once:
-        Console().print(frame(seen))
+        Console().print(Frame(seen))
     else:
         _live(client, seen, interval_seconds)
     return EXIT_OK
 
 
-def frame(seen: Seen, trouble: str | None = None) -> RenderableType:
-    """One picture. `trouble` is why it could not be looked again."""
-    worker = seen.worker
-    title = Text(head(seen), style="bold" if worker["ready"] else "bold red")
-    parts: list[RenderableType] = [
-        title,
-        *(Text(f"  {plain(one)}", style="red") for one in worker["reasons"]),
-    ]
-    if trouble is not None:
-        parts.append(Text(f"this is old: {plain(trouble)}", style="bold red"))
-    if seen.stale is not None:
-        parts.append(Text(f"what is open is old: {seen.stale}", style="bold red"))
-    if seen.incidents is None or seen.requests is None:
-        parts.append(Text(f"what is open is not known yet: {seen.why_not}", style="bold magenta"))
-    else:
-        incidents = [
-            row[:-1] for row in incident_rows(seen.incidents)
-        ]  # ids are long; `driftd status` has them
-        parts.append(_table("incidents", INCIDENT_HEADERS[:-1], incidents, "none is open"))
-    parts.append(_table("models", MODEL_HEADERS, model_rows(seen.models), counted_states(seen.models)))
-    if seen.requests is not None and seen.requests["requests"]:
-        parts.append(_table("retraining", REQUEST_HEADERS, request_rows(seen.requests), ""))
-    parts.append(_table("shards", SHARD_HEADERS, shard_rows(worker), "none: another worker owns them"))
-    return Group(*parts)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture, as wide as it may be. `trouble` is why it could not be looked again."""
+
+    seen: Seen
+    trouble: str | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        seen, worker = self.seen, self.seen.worker
+        yield Text(head(seen), style="bold" if worker["ready"] else "bold red")
+        yield from (Text(f"  {plain(one)}", style="red") for one in worker["reasons"])
+        if self.trouble is not None:
+            yield Text(f"this is old: {plain(self.trouble)}", style="bold red")
+        if seen.stale is not None:
+            yield Text(f"what is open is old: {seen.stale}", style="bold red")
+        without = LESS if options.max_width < NARROW else frozenset({"incident"})
+        if seen.incidents is None or seen.requests is None:
+            yield Text(f"what is open is not known yet: {seen.why_not}", style="bold magenta")
+        else:
+            incidents = incident_rows(seen.incidents)
+            yield from _table("incidents", INCIDENT_HEADERS, incidents, "none is open", without)
+        yield from _table(
+            "models", MODEL_HEADERS, model_rows(seen.models), counted_states(seen.models), without
+        )
+        if seen.requests is not None and seen.requests["requests"]:
+            yield from _table("retraining", REQUEST_HEADERS, request_rows(seen.requests), "", without)
+        owned = "none: another worker owns them"
+        yield from _table("shards", SHARD_HEADERS, shard_rows(worker), owned, without)
 
 
-def _table(title: str, headers: Sequence[str], rows: Rows, empty: str) -> RenderableType:
+def _table(
+    title: str, headers: Sequence[str], rows: Rows, empty: str, without: Collection[str]
+) -> Iterator[RenderableType]:
     if not rows:
-        return Text.assemble("\n", (title, "bold"), f"  {empty}")
+        yield Text.assemble("\n", (title, "bold"), f"  {empty}")
+        return
     made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for header in headers:
-        last = header == headers[-1]
-        made.add_column(header, header_style="dim", overflow="fold" if last else "ellipsis", no_wrap=not last)
+    shown = [header not in without for header in headers]
+    for header in (header for header in headers if header not in without):
+        if header in LONG:
+            made.add_column(header, header_style="dim", overflow="fold", min_width=LONG_WIDTH_MIN)
+        else:
+            least = max(map(len, STYLES)) if header == "state" else None
+            made.add_column(header, header_style="dim", overflow="ellipsis", no_wrap=True, min_width=least)
     for row in rows:
-        made.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    return Group("", made)
+        cells = [cell for cell, is_shown in zip(row, shown, strict=True) if is_shown]
+        made.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
+    yield ""
+    yield made
 
 
 def _live(client: ApiClient, seen: Seen, interval_seconds: float) -> None:
-    with _keys() as is_end, Live(frame(seen), screen=True, auto_refresh=False) as live:
+    with _keys() as is_end, Live(Frame(seen), screen=True, auto_refresh=False) as live:
         while not is_end(interval_seconds):
             trouble = None
             try:
                 seen = look(client)
             except DriftdError as error:
                 trouble = str(error)
-            live.update(frame(seen, trouble), refresh=True)
+            live.update(Frame(seen, trouble), refresh=True)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_help_names_every_command_and_every_exit_code() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for command in app.COMMANDS:
         assert f" {command.partition(' ')[0]} " in done.stdout
-    assert "69 broker unavailable" in done.stdout
+    assert "69 broker or daemon unavailable" in done.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -21,7 +21,8 @@ HELP = "Watches machine-learning models: inference events in, alerts and retrain
 EPILOGUE = """`driftd COMMAND --help` tells more. --debug, anywhere, shows the traceback of an error.
 
 Exit codes: 0 ok, 1 findings, 2 usage, 3 warnings with --strict,
-69 broker or daemon unavailable, 70 internal error, 78 configuration, 130 interrupted."""
+69 broker or daemon unavailable, 70 internal error, 78 configuration,
+130 interrupted."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": (

@@ -104,7 +104,7 @@ SHARD_HEADERS: Final = (
     "applied",
     "commits",
     "restarts",
-    "bytes",
+    "stored",
     "event time (UTC)",
 )
 

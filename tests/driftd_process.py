@@ -110,6 +110,12 @@ format = "text"
             for name in ("alerts", "retraining", "rejected")
         }
 
+    def open_now(self) -> dict[bytes | None, bytes]:
+        """What the compacted topic holds: the last value of each key that is not forgotten."""
+        records = consume_all(self.bootstrap, self.config.topics.incidents)
+        last = {record.key: record.value for record in records}
+        return {key: value for key, value in last.items() if value is not None}
+
     def applied(self) -> dict[tuple[str, int], int]:
         """The last offset of each input partition that a commit covers."""
         journal = consume_all(self.bootstrap, self.config.topics.journal)

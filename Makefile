@@ -50,6 +50,7 @@ bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
 	$(BIN)/python -m benchmarks.notify_latency
+	$(BIN)/python -m benchmarks.storm --seeds 20
 
 detection: tools ## false alarms and delay of all detectors, as tables, DATA=../shared/data (a quarter of an hour)
 	$(BIN)/python -m benchmarks.detection --data $(DATA)

@@ -16,8 +16,8 @@ PACKAGE = "driftd"
 # Folders and files that decide and measure: they get everything they know as arguments.
 # fmt: off
 PURE = (
-    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling", "notify",
-    "performance", "reference",
+    "alignment", "api", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
+    "notify", "performance", "reference",
     "shard", "shard_alert", "shard_parts", "shard_view", "suggestion", "ticks",
 )
 # fmt: on

@@ -18,6 +18,7 @@ from benchmarks import (
     performance_speed,
     replay_speed,
     service_speed,
+    storm,
 )
 from benchmarks.detection import measure as detection
 from benchmarks.detection.kswin import quick_kswin
@@ -193,3 +194,12 @@ def said(values: list[float]) -> list[tuple[bool, float]]:
         detector.update(value)
         told.append((detector.drift_detected, detector.p_value))
     return told
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fifty_features_that_shift_at_once_are_one_incident_that_the_right_ones_lead(seed: int) -> None:
+    told = storm.storm(seed, 0.5)
+    assert (told.incidents, told.again) == (1, 0)
+    assert told.pages <= 2
+    assert told.first_right
+    assert told.last_right

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from driftd.cli.check import warnings
 from driftd.config_notify import KindName, Notify, SeverityName
 from driftd.config_text import load_config
 from driftd.engine.kinds import Kind, Severity
@@ -72,3 +73,9 @@ def test_the_shipped_file_shows_every_option_of_a_receiver_with_its_default() ->
     (receiver,) = load_config(kept, "config.toml").notify
     plain = load_config(HOOK + 'url = "https://hooks.example.org/driftd"\n', "config.toml").notify[0]
     assert receiver == plain.model_copy(update={"name": "pipeline"})
+
+
+def test_an_address_in_the_clear_is_warned_of() -> None:
+    loaded = load_config(HOOK + 'url = "http://hooks.example.org/x"\n', "config.toml")
+    assert warnings(loaded) == ["notify a: alerts go to hooks.example.org in the clear. Use https."]
+    assert warnings(load_config(HOOK + 'url = "https://hooks.example.org/x"\n', "config.toml")) == []

@@ -186,9 +186,7 @@ def joined_pairs(parts: Sequence[Pairs]) -> Pairs:
         if name == "scores":
             values = [_widened(part, classes) for part in parts]
         return (
-            np.concatenate(values)
-            if isinstance(values[0], np.ndarray)
-            else list(chain.from_iterable(values))
+            np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
         )
 
     columns: dict[str, Any] = {name: column(name) for name in COLUMNS}

@@ -1,7 +1,7 @@
 """Labels that are plain, many at once. Rule: what comes out is what comes of one by one, in a third of the time.
 
-Plain is the first label of a prediction that is held, in time, or another value than its last one. Between those of a
-run nothing else happens.
+Plain is the first label of a prediction that is held, in time, or another value than its last one, or the same of the
+same annotator. Between those of a run nothing else happens.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,12 +22,15 @@ FIRST, CORRECTION = PairKind.FIRST, PairKind.CORRECTION
 NOT_PLAIN: Final = 0
 FIRST_LABELS: Final = 1
 CORRECTIONS: Final = 2
-EARLY: Final = 3
+REPEATED: Final = 3
+EARLY: Final = 4
 """Of a prediction that is not here; whoever looks for it knows."""
+UNKNOWN: Final = -2
+"""The code that stands for a text that nothing holds."""
 
 
 def plainness(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> NDArray[np.int8]:
-    """What each of the labels of the predictions `numbers` is, (n,): NOT_PLAIN, FIRST_LABELS or CORRECTIONS.
+    """What each of the labels of the predictions `numbers` is, (n,): NOT_PLAIN, FIRST_LABELS, CORRECTIONS, REPEATED.
 
     Plain are those that are in time, of a prediction that is held and has no other label among them.
     """
@@ -43,7 +46,10 @@ def plainness(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> NDA
         codes = held.texts.codes
         values = [codes.get(value, NO_TEXT) if type(value) is str else value for value in said.labels]
         differ = (before != kinds_of(said.labels)) | (held.columns["label_values"][rows] != values)
+        by = [NO_TEXT if one is None else codes.get(one, UNKNOWN) for one in said.annotators]
+        repeated = ~differ & (held.columns["annotators"][rows] == by)
         kinds[(before != NOTHING) & differ] = CORRECTIONS
+        kinds[(before != NOTHING) & repeated] = REPEATED
     kinds[~(plain & once)] = NOT_PLAIN
     return kinds
 

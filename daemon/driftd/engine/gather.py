@@ -29,6 +29,8 @@ class Labels(NamedTuple):
 
     def slice(self, begin: int, end: int) -> "Labels":
         """The labels from `begin` to before `end`."""
+        if begin <= 0 and end >= len(self.keys):
+            return self
         positions, keys, known, labels, at_ms, annotators, weights = self
         return Labels(
             positions[begin:end],
@@ -110,6 +112,13 @@ def said_first(waits: Sequence[Waits]) -> Said:
         at_ms,
         [0.0] * count,
     )
+
+
+def is_said_first(said: Said, waits: Sequence[Waits]) -> bool:
+    """Whether `said` is the same labels in the same order as `waits`: where labels come in order, that is the usual."""
+    if len(said.numbers) != len(waits) or said.kinds.count(PairKind.FIRST) < len(waits):
+        return False
+    return all(number == one[0] for number, one in zip(said.numbers, waits, strict=True))
 
 
 def gathered(said: Said, held: Held, sources: Sequence[Source], classes: tuple[str, ...]) -> Pairs:

@@ -37,7 +37,7 @@ from driftd.engine.waiting import Waiting
 
 PredictionRow = tuple[int, int, int, PredictionValue, str | None, int]
 """Key, number that it was held under before the batch, time, prediction, segment, position of its record."""
-RUN_MIN = 8
+RUN_MIN = 16
 """So many predictions without a label in between are worth being held at once."""
 
 
@@ -194,7 +194,7 @@ class Join:
 
     def find(self, keys: NDArray[np.uint64]) -> list[int]:
         """The numbers that `keys` are held under, -1 where one is not."""
-        return list(self.waiting.held.find(keys).tolist())
+        return self.waiting.held.find(keys)
 
     def source_index(self, source: tuple[str, int]) -> int:
         """The number by which the join knows the partition `source`."""

@@ -38,8 +38,10 @@ def plainness(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> NDA
     rows = held.rows_of(numbers)
     latest_ms = held.columns["at_ms"][rows] + waiting.settings.join_window_ms
     plain = (numbers >= held.first) & (np.array(said.at_ms, np.int64) <= latest_ms)
-    once = np.zeros(len(numbers), np.bool_)
-    once[np.unique(numbers, return_index=True)[1]] = True
+    if len(set(said.keys)) < len(numbers):
+        once = np.zeros(len(numbers), np.bool_)
+        once[np.unique(numbers, return_index=True)[1]] = True
+        plain &= once
     before = held.columns["label_kinds"][rows]
     kinds = np.where(before == NOTHING, FIRST_LABELS, NOT_PLAIN).astype(np.int8)
     if before.any():
@@ -50,7 +52,7 @@ def plainness(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> NDA
         repeated = ~differ & (held.columns["annotators"][rows] == by)
         kinds[(before != NOTHING) & differ] = CORRECTIONS
         kinds[(before != NOTHING) & repeated] = REPEATED
-    kinds[~(plain & once)] = NOT_PLAIN
+    kinds[~plain] = NOT_PLAIN
     return kinds
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from driftd.config import Labels as Settings
 from driftd.contract.record import Source
-from driftd.engine.gather import Said, Waits, gathered, nothing_said, said_first
+from driftd.engine.gather import Said, Waits, gathered, is_said_first, nothing_said, said_first
 from driftd.engine.held import KINDS, NOTHING, SEGMENT_PREDICTIONS, Coming, Held, Pending
 from driftd.engine.join_counts import JoinCounts
 from driftd.engine.label_log import LabelLog, begun_anew
@@ -218,8 +218,13 @@ class Waiting:
 
     def gather(self) -> None:
         """Make pairs of what was said since."""
-        self._pairs.append((self._gathered(self.said), self.said.positions))
-        self._due.append(self._gathered(said_first(self._due_said)))
+        said, due = self.said, self._due_said
+        if said.numbers:
+            self._pairs.append((self._gathered(said), said.positions))
+        if due and is_said_first(said, due):
+            self._due.append(self._pairs[-1][0])
+        elif due:
+            self._due.append(self._gathered(said_first(due)))
         self.said, self._due_said = nothing_said(), []
 
     def _gathered(self, said: Said) -> Pairs:

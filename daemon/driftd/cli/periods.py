@@ -119,7 +119,7 @@ def performance_document(model: ModelPerformance) -> dict[str, Any]:
         "model_version": model.version,
         "refused": dict(model.refused),
         "other_segments": model.other_segments,
-        "costs_unmet": list(model.costs_unmet),
+        **({"costs_unmet": list(model.costs_unmet)} if model.costs_unmet else {}),
         "periods": [_document(period) for period in model.periods],
     }
 

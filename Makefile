@@ -47,6 +47,7 @@ bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.performance_speed
 	$(BIN)/python -m benchmarks.join_speed
+	$(BIN)/python -m benchmarks.batch_speed
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
 	$(BIN)/python -m benchmarks.notify_latency

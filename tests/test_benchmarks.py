@@ -9,6 +9,7 @@ from river import drift
 from river.drift import kswin
 
 from benchmarks import (
+    batch_speed,
     detector_speed,
     join_speed,
     label_pictures,
@@ -57,6 +58,15 @@ def test_replay_speed_tells_every_stage_and_writes_what_it_printed(tmp_path: Pat
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["rows"] == rows
     assert document["settings"]["events"] == "6000"
+
+
+def test_batches_of_few_records_are_measured_beside_those_of_many() -> None:
+    rows = batch_speed.main(["--warm", "2500", "--records", "500", "--features", "4", "--repeats", "1"])
+    measured = [(row["records"], row["per_batch"]) for row in rows]
+    kinds = ("predictions", "predictions and labels")
+    assert measured == [(kind, size) for kind in kinds for size in (batch_speed.SMALL, 500)]
+    assert [row["times_large"] for row in rows if row["per_batch"] == 500] == [1.0, 1.0]
+    assert all(isinstance(row["commit_ms"], float) and row["commit_ms"] > 0 for row in rows)
 
 
 def test_performance_speed_tells_every_part() -> None:

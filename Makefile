@@ -9,6 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header $(UPGRADE) pyproject.toml
 KILLS := 1000
+TESTS_AT_ONCE := 2
 NOTIFY_KILLS := 50
 DATA := ../shared/data
 
@@ -30,7 +31,7 @@ run: install ## install driftd into .venv and show what it does, on a recorded s
 install: $(VENV)/.driftd
 
 test: lint broker prometheus ## everything CI does: linters, types, all tests, with a real Apache Kafka and Alertmanager
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
 
 lint: tools ## ruff, mypy --strict and the architecture test
 	$(BIN)/ruff check $(SOURCES)

@@ -56,11 +56,7 @@ def test_a_loss_that_is_one_segments_names_it_in_the_alert_and_in_the_request(
     turned = replace(TURNED, turned=0.9, shop=shop)
     engine = Engine(config())
     events = engine.apply(scored(1, 40 * PER_PERIOD, turned, segments=4)).events
-    told = [
-        {"type": e.event_type.split(".")[3], **json.loads(e.value)["data"]}
-        for e in events
-        if "alert" in e.event_type
-    ]
+    told = [json.loads(e.value)["data"] for e in events if "alert" in e.event_type]
     claims = [one["claim"] for one in divergences(told)]
     assert claims[-1]["segment"] == segment
     sentences = [one["change"] for one in divergences(told)]

@@ -16,8 +16,8 @@ PACKAGE = "driftd"
 # Folders and files that decide and measure: they get everything they know as arguments.
 # fmt: off
 PURE = (
-    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
-    "performance", "reference",
+    "alignment", "api", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
+    "notify", "performance", "reference",
     "shard", "shard_alert", "shard_parts", "shard_view", "suggestion", "ticks",
 )
 # fmt: on
@@ -27,6 +27,9 @@ WORLD = frozenset({
     "socket", "structlog", "subprocess", "threading", "time", "uuid",
 })
 # fmt: on
+SUBSCRIBE = ("subscribe",)
+# a shell is one file of shells/, or the folder subscribe/, which users import
+SHELLS = ("shells", *SUBSCRIBE)
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell
 RIVER = "detectors.river_"
 
@@ -118,9 +121,9 @@ def _import_complaints(module: str, name: str, own: str | None) -> Iterator[str]
         return
     if is_in(own, WIRES):
         yield f"imports {PACKAGE}.cli. Nothing but the command line does"
-    if is_in(own, ("shells",)):
-        what = "a shell imports another" if is_in(module, ("shells",)) else "imports a shell"
-        if own not in ("shells", module):
+    if is_in(own, SHELLS):
+        what = "a shell imports another" if is_in(module, SHELLS) else "imports a shell"
+        if own not in ("shells", module) and not (is_in(own, SUBSCRIBE) and is_in(module, SUBSCRIBE)):
             yield f"{what} ({PACKAGE}.{own}). cli wires them together"
 
 

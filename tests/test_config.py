@@ -43,7 +43,7 @@ WRONG = {
     "a quoted key over two lines of output": (
         '"a\\nb" = 1\n',
         r'config.toml:1: "a\nb": unknown key. There is: '
-        "defaults, http, kafka, limits, log, models, topics.",
+        "defaults, http, kafka, limits, log, models, notifier, notify, topics.",
     ),
     "a text for a number": (
         '[kafka]\n\ncommit_interval_ms = "1s"\n',
@@ -114,6 +114,11 @@ WRONG = {
     "one topic for two things": (
         '[topics]\nlabels = ["driftd.state"]\n',
         'config.toml:1: topics.state: "driftd.state" is the name of topics.labels.0 already. Name each once.',
+    ),
+    "an API that anybody could use": (
+        '[http]\nhost = "0.0.0.0"\n',
+        "config.toml:2: http.host: 0.0.0.0 can be reached from outside, and the API takes commands. Name the "
+        'environment variable that holds its bearer token, as in token_env = "DRIFTD_TOKEN", or use 127.0.0.1.',
     ),
     "a login without a name": (
         '[kafka]\nsecurity_protocol = "SASL_SSL"\nsasl_mechanism = "PLAIN"\nsasl_password_env = "SECRET"\n',
@@ -228,7 +233,7 @@ def options(table: type[Table], name: str) -> list[tuple[str, str, str]]:
         path = f"{name}.{key}".removeprefix(".")
         if isinstance(inner, type) and issubclass(inner, Table):
             found += options(inner, path)
-        elif key not in ("models", "detectors"):
+        elif key not in ("models", "detectors", "notify"):
             found.append((name, key, (field.description or "").rstrip(".")))
     return found
 

@@ -21,7 +21,8 @@ HELP = "Watches machine-learning models: inference events in, alerts and retrain
 EPILOGUE = """`driftd COMMAND --help` tells more. --debug, anywhere, shows the traceback of an error.
 
 Exit codes: 0 ok, 1 findings, 2 usage, 3 warnings with --strict,
-69 broker unavailable, 70 internal error, 78 configuration, 130 interrupted."""
+69 broker or daemon unavailable, 70 internal error, 78 configuration,
+130 interrupted."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": (
@@ -29,7 +30,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Replay a real stream that ships with driftd, and show what is found in it.",
     ),
     "check": ("driftd.cli.check:check", "Check the configuration and show what it means."),
+    "status": ("driftd.cli.status:status", "Show how a running daemon is, and what is open now."),
+    "models": ("driftd.cli.models:models", "Show how the models of a running daemon are."),
+    "top": ("driftd.cli.top:top", "Show the same again and again, as it changes."),
     "run": ("driftd.cli.run:run", "Run the daemon: watch the topics of a Kafka cluster."),
+    "notify": (
+        "driftd.cli.notify:notify",
+        "Tell people and programs what is published: webhooks, chat, pagers.",
+    ),
     "replay": ("driftd.cli.replay:replay", "Run recordings through the same engine, without a broker."),
     "record": ("driftd.cli.record:record", "Write what is in the topics to a recording."),
     "import": (
@@ -38,6 +46,21 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "topics create": ("driftd.cli.topics:create", "Create the topics that are missing."),
     "topics plan": ("driftd.cli.topics:plan", "Show which topics would be created, and which differ."),
+    "tail": ("driftd.cli.tail:tail", "Show alerts, retraining requests or rejected events."),
+    "explain": ("driftd.cli.explain:explain", "Tell the whole story of an incident or a request."),
+    "ack": ("driftd.cli.incident:ack", "Say that somebody is at work on an incident."),
+    "resolve": ("driftd.cli.incident:resolve", "Close an incident."),
+    "reset": ("driftd.cli.incident:reset", "Learn a model anew."),
+    "reply": ("driftd.cli.incident:reply", "Answer a retraining request."),
+    "silence add": ("driftd.cli.silence:add", "Let incidents wake nobody for a time."),
+    "silence list": ("driftd.cli.silence:list_silences", "Show the silences."),
+    "silence expire": ("driftd.cli.silence:expire", "End a silence."),
+    "maintenance add": (
+        "driftd.cli.silence:add_maintenance",
+        "Let models wake nobody, nor ask for retraining.",
+    ),
+    "maintenance list": ("driftd.cli.silence:list_maintenance", "Show the maintenance windows."),
+    "maintenance expire": ("driftd.cli.silence:expire", "End a maintenance window."),
     "reference build": ("driftd.cli.reference:build", "Make a reference from a recording."),
     "reference show": (
         "driftd.cli.reference_show:show",
@@ -54,6 +77,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 GROUPS: Mapping[str, str] = {
     "topics": "The topics that driftd reads and writes.",
+    "silence": "Incidents that wake nobody for a time.",
+    "maintenance": "Models that wake nobody, nor ask for retraining, for a time.",
     "reference": "What is normal for a model.",
     "schema": "The contract: JSON Schema and AsyncAPI of all events.",
 }

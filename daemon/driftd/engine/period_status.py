@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isnan
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,20 @@ from driftd.performance import metrics
 from driftd.performance.correction import Figure
 from driftd.performance.estimate import Estimates
 from driftd.performance.expected import Expected
+from driftd.performance.layout import Kind
 from driftd.performance.maturity import Maturity, PeriodReport
 from driftd.performance.periods import Periods
 
 Told: TypeAlias = tuple[float, float | None, float | None]
 """Value, low, high."""
+WHY: Final[Mapping[str, str]] = {
+    "open": "it is not over",
+    "few_labels": "too few labels",
+    "early": "most of its labels are still to come",
+    "labels_missing": "less than half of the labels that were to be expected have come",
+    "delays_unknown": "how long labels take is not known yet",
+}
+"""Why a period is not judged (`driftd.performance.maturity.Immature`), in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,8 @@ class PeriodStatus:
 class ModelPerformance:
     """The periods of a model; `refused` are predictions, labels and scores that were not counted, by reason.
 
-    `other_segments` are predictions of segments that are too many to have figures of their own.
+    `other_segments` are predictions of segments that are too many to have figures of their own. `costs_unmet` are the
+    classes of `labels.cost` that no prediction and no label of these periods was.
     """
 
     name: str
@@ -65,6 +75,7 @@ class ModelPerformance:
     periods: tuple[PeriodStatus, ...]
     refused: Mapping[str, int]
     other_segments: int
+    costs_unmet: tuple[str, ...] = ()
 
 
 def period_status(
@@ -149,3 +160,16 @@ def period_statuses(
         segments = {columns.segment_name(code): period_status(maturity.of([number], code)) for code in codes}
         told.append(period_status(maturity.of([number]), expected, learned, segments, costs))
     return tuple(told)
+
+
+def costs_unmet(counted: Counted, cost: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
+    """The classes that a table of costs names, and that no prediction and no label was in the periods held."""
+    periods, codes = counted.periods, counted.columns.codes.codes
+    rows = list(periods.held.rows.values())
+    if not rows or counted.columns.kind is not Kind.CLASSES:
+        return ()
+    made, pairs = periods.whole.field("made")[rows], periods.whole.field("pairs")[rows]
+    met = dict(enumerate((made.sum(axis=(0, 1)) + pairs.sum(axis=(0, 1))).tolist()))
+    names = dict.fromkeys(name for predicted, row in cost.items() for name in (predicted, *row))
+    # a name that a table has had since the last start only has no code
+    return tuple(name for name in names if not met.get(codes.get(name, -1)))

@@ -106,6 +106,13 @@ def test_a_new_version_was_asked_for_and_errs_less(shown: list[str], facts: dict
     assert f"{version['word_error_before']:.1%} -> {version['word_error_after']:.1%}" in shown[place]
 
 
+def test_the_page_shows_what_the_demo_prints(shown: list[str]) -> None:
+    page = (ROOT / "docs" / "speech.md").read_text(encoding="utf-8")
+    table = page.partition("## 4.")[2].partition("```text\n")[2].partition("```")[0].splitlines()
+    assert len(table) > 30
+    assert [line for line in table if line not in shown] == []
+
+
 def test_the_table_fits_a_terminal(shown: list[str]) -> None:
     assert max(map(len, shown)) <= 130
 

@@ -30,7 +30,8 @@ def test_the_wheel_holds_the_package_the_demo_and_the_commented_options(wheel: z
     names = set(wheel.namelist())
     package = {str(path.relative_to(ROOT / "daemon")) for path in (ROOT / "daemon" / "driftd").rglob("*.py")}
     assert package <= names
-    assert {"driftd/demo/elec2.jsonl.gz", "driftd/demo/elec2.json"} <= names
+    demos = {"elec2.jsonl.gz", "elec2.json", "speech.jsonl.zst", "speech.json", "NOTICE"}
+    assert {f"driftd/demo/{name}" for name in demos} <= names
     assert wheel.read("driftd/config.toml") == (ROOT / "config.toml").read_bytes()
     assert {name.partition("/")[0] for name in names} == {"driftd", INFO}
 

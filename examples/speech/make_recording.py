@@ -41,7 +41,7 @@ from examples.speech.listening import Listened, key_of, listen_all, rounded
 from examples.speech.recogniser import NOTHING
 from examples.speech.stream import HOUR_MS, PER_DAY, SEED, Said, stream
 
-TICK_MS: Final = 600_000
+TICK_MS: Final = 1_800_000
 JOURNAL: Final = Source("driftd.journal", 0)
 CONTROL: Final = "driftd.control"
 DELAY_HOURS: Final = (4.0, 0.6)

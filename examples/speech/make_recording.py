@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from math import exp
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 
 import numpy as np
@@ -53,6 +54,7 @@ MISHEARD_SHARE: Final = 0.01
 """Of the transcripts one in a hundred has a digit wrong."""
 SWAPPED: Final = {"five": "nine", "nine": "five"}
 LEVEL: Final = 19
+KEPT: Final = Path(gettempdir()) / "driftd-speech-heard.jsonl"
 WEEK_DAYS: Final = 7
 
 Event = tuple[int, str, dict[str, object]]
@@ -66,13 +68,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--data", type=Path, required=True, help="fsdd.tar.xz, or the folder of the recordings"
     )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
-    parser.add_argument("--kept", type=Path, help="what was recognised already (default: in --out)")
+    parser.add_argument(
+        "--kept", type=Path, default=KEPT, help="what was recognised already (default: %(default)s)"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes that recognise")
     options = parser.parse_args(argv)
     said = stream()
-    listened = listen_all(
-        said, options.data, options.kept or options.out / "speech-heard.jsonl", options.jobs
-    )
+    listened = listen_all(said, options.data, options.kept, options.jobs)
     events = told(said, listened)
     content = b"".join(encode_line(record) for record in records(events))
     (options.out / "speech.jsonl.zst").write_bytes(zstandard.ZstdCompressor(level=LEVEL).compress(content))

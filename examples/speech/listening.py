@@ -1,7 +1,7 @@
 """What the recogniser makes of utterances. Rule: the same utterance of the same version is recognised once.
 
-Results are kept in a file, a JSON line each, under the hash of all that made the sound; so it takes a quarter of an
-hour on one core the first time, and a moment after a change of the table.
+Results are kept in a file, a JSON line each, under the hash of all that made the sound; so it takes twenty
+minutes on one core the first time, and a moment after a change of the table.
 """
 
 import json

@@ -94,7 +94,9 @@ class WebhookReceiver:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for _ in range(3):  # one that was just accepted has no task yet, and one that is aborted closes a turn later
+        for _ in range(
+            3
+        ):  # one that was just accepted has no task yet, and one that is aborted closes a turn later
             for task in [*tasks]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

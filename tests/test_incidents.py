@@ -7,7 +7,7 @@ import pytest
 from driftd.config import Incidents as IncidentSettings
 from driftd.detectors.base import Effect, Finding
 from driftd.engine import incident as life
-from driftd.engine.incident import Cause, Incident, Phase
+from driftd.engine.incident import Cause, Incident, Part, Phase
 from driftd.engine.incidents import Change, Incidents
 from driftd.engine.kinds import (
     STORIES_MAX,
@@ -207,10 +207,28 @@ def test_an_incident_that_is_opened_again_and_is_worse_wakes_again() -> None:
     (opened,) = changes_of(incidents, pane(1, finding()), pane(2, finding()))
     assert opened.incident.wakes(opened.cause)
     causes(incidents, *(pane(n) for n in range(3, 8)))
-    broken = [finding(), finding(effect=Effect.MISSING, share=0.9)]
-    (again,) = changes_of(incidents, pane(9, *broken), pane(10, *broken))
-    assert again.cause is Cause.REOPENED
-    assert again.incident.wakes(again.cause)
+    (again,) = changes_of(incidents, pane(9, finding()), pane(10, finding()))
+    assert (again.cause, again.incident.wakes(again.cause)) == (Cause.REOPENED, False)
+    (worse,) = incidents.step(point(11, weighed("error")))
+    assert worse.incident.wakes(worse.cause)
+
+
+def test_another_stage_to_go_back_to_wakes_again() -> None:
+    incidents = Incidents("m", SETTINGS)
+    (opened,) = changes_of(incidents, point(1, weighed("error")))
+    assert opened.incident.wakes(opened.cause)
+    swapped = replace(weighed("labels.classes_swapped"), effect=Effect.LABELS)
+    (labels,) = incidents.step(Evaluation(StreamName.LABELS, 2, place(2), (swapped,), True, (), {}))
+    assert labels.incident.severity is opened.incident.severity
+    assert labels.incident.wakes(labels.cause)
+    assert not labels.incident.wakes(labels.cause)
+
+
+def test_the_same_signal_in_another_kind_of_trouble_is_another_incident() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, *(pane(n, *([finding()] if n < 3 else [])) for n in range(1, 8)))
+    broken = finding(effect=Effect.MISSING, share=0.9)
+    assert causes(incidents, pane(9, broken), pane(10, broken)) == ["held"]
 
 
 def test_what_a_person_resolved_and_is_still_there_is_opened_again_and_wakes_nobody() -> None:
@@ -241,7 +259,10 @@ def test_who_is_woken(
     severity: Severity, phase: Phase, silenced: str | None, paged: Severity | None, cause: Cause, wakes: bool
 ) -> None:
     incident = Incident("i", Strand.MODEL, phase, place(0), severity=severity, silenced_by=silenced)
+    found = Part(Kind.DATA_DRIFT, StreamName.INPUTS, place(0), severity, is_held=True)
+    incident.parts[Kind.DATA_DRIFT] = found
     incident.paged_rank = life.NOBODY_PAGED if paged is None else paged.rank
+    incident.paged_stage = None if paged is None else Stage.DATA
     assert incident.wakes(cause) is wakes
     assert not incident.wakes(cause)  # once at each severity
 

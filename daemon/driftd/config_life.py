@@ -26,7 +26,7 @@ class Incidents(Table):
         "What begins within so many panes after an incident opened can be of the same story; later it is another one.",
     )
     reopen_ms: int = whole(
-        DAY_MS,
+        6 * HOUR_MS,
         0,
         SPAN_MAX_MS,
         "milliseconds",

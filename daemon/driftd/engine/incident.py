@@ -117,8 +117,8 @@ class Incident:
     `silent_panes` counts panes since subscribers heard of it, `young_panes` those since it opened, up to the bound
     within which a change can still be of the same story: one whose onset is before `joins_until_ms`. What subscribers
     heard last is in `severity`, `told_kind`, `told_signals` and `told_claims`; `number` counts their alerts.
-    `paged_rank` is the rank of the severity at which somebody was woken. `opened_at_ms` stays what it was when the
-    incident is opened again.
+    `paged_rank` is the rank of the severity at which somebody was woken, `paged_stage` for what stage. `opened_at_ms`
+    stays what it was when the incident is opened again.
     """
 
     incident_id: str
@@ -137,6 +137,7 @@ class Incident:
     number: int = 0
     reopened: int = 0
     paged_rank: int = NOBODY_PAGED
+    paged_stage: Stage | None = None
     acknowledged_by: str | None = None
     silenced_by: str | None = None
 
@@ -202,14 +203,14 @@ class Incident:
         return any(part.is_held and part.kind in kinds for part in self.parts.values())
 
     def wakes(self, cause: Cause) -> bool:
-        """Whether the alert by `cause` wakes somebody; from then on it is known at which severity somebody was."""
-        urgent = self.severity is not Severity.INFO and self.severity.rank > self.paged_rank
-        if (
-            not urgent
-            or self.phase is not Phase.OPEN
-            or self.silenced_by is not None
-            or cause is Cause.ACKNOWLEDGED
-        ):
+        """Whether the alert by `cause` wakes somebody; from then on it is known for what somebody was woken.
+
+        Somebody is again if it is more severe, or there is another stage to go back to: other people, mostly.
+        """
+        is_news = self.severity.rank > self.paged_rank or self.stage is not self.paged_stage
+        if not is_news or self.severity is Severity.INFO or self.phase is not Phase.OPEN:
             return False
-        self.paged_rank = self.severity.rank
+        if self.silenced_by is not None or cause is Cause.ACKNOWLEDGED:
+            return False
+        self.paged_rank, self.paged_stage = max(self.severity.rank, self.paged_rank), self.stage
         return True

@@ -21,7 +21,7 @@ from driftd.engine.kinds import (
     LOSSES,
     STORIES_MAX,
     Kind,
-    Strand,
+    Stage,
     kind_of,
     severity_of,
     strand_of,
@@ -48,13 +48,14 @@ class Past:
     """An incident whose signals came back at `ended_ms`: if they leave again soon, it is the same one."""
 
     incident_id: str
-    strand: Strand
+    kind: Kind
     keys: tuple[str, ...]
     opened_at_ms: int
     ended_ms: int
     number: int
     reopened: int
     paged_rank: int
+    paged_stage: Stage | None
 
 
 class Incidents:
@@ -247,7 +248,7 @@ class Incidents:
             self.past.remove(past)
             incident.incident_id, incident.opened_at_ms = past.incident_id, past.opened_at_ms
             incident.number, incident.reopened = past.number, past.reopened + 1
-            incident.paged_rank = past.paged_rank
+            incident.paged_rank, incident.paged_stage = past.paged_rank, past.paged_stage
         return [self._tell(incident, cause, evaluation)]
 
     def _age(self, incident: Incident, evaluation: Evaluation) -> None:
@@ -283,16 +284,16 @@ class Incidents:
     def _remember(self, incident: Incident, now_ms: int) -> None:
         keys = tuple(finding.key for finding in incident.findings[:PAST_KEYS_MAX])
         past = Past(
-            incident.incident_id, incident.strand, keys, incident.opened_at_ms, now_ms,
-            incident.number + 1, incident.reopened, incident.paged_rank,
+            incident.incident_id, incident.kind, keys, incident.opened_at_ms, now_ms,
+            incident.number + 1, incident.reopened, incident.paged_rank, incident.paged_stage,
         )  # fmt: skip
         self.past = [*self.past, past][-PAST_MAX:]
 
     def _past_of(self, incident: Incident, now_ms: int) -> Past | None:
-        """The latest incident that `incident` is again."""
+        """The latest incident that `incident` is again: it was led by the same kind, and had one of its signals."""
         keys = {finding.key for finding in incident.findings}
         for past in reversed(self.past):
             is_recent = now_ms - past.ended_ms <= self.settings.reopen_ms
-            if is_recent and past.strand is incident.strand and keys & set(past.keys):
+            if is_recent and past.kind is incident.kind and keys & set(past.keys):
                 return past
         return None

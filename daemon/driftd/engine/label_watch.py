@@ -12,9 +12,9 @@ twice as many; a label counts as one of `per_events`.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeGuard, TypeVar
+from typing import Any, Final, TypeVar
 
-from driftd.config import Labels, ModelSettings
+from driftd.config import ModelSettings
 from driftd.contract.record import Record
 from driftd.detectors.base import Claim, Effect, Finding
 from driftd.engine.label_coming import Coming, Kept
@@ -24,12 +24,12 @@ from driftd.engine.pairs import PairKind, Pairs
 from driftd.engine.pulse import Pulse
 from driftd.engine.shares import LABELS_SHARE
 from driftd.engine.stream import Evaluation, StreamName
+from driftd.engine.text_rules import is_sentence, text_rule
 from driftd.labelling.annotators import AnnotatorWatch
 from driftd.labelling.conventions import ConventionWatch
 from driftd.labelling.finding import LabelFinding
 from driftd.labelling.mapping import MappingWatch
 from driftd.labelling.stream import Comes, LabelStreamWatch
-from driftd.performance.text import TextRule
 from driftd.reference.cycle import DAY_MS
 from driftd.reference.panes import Place
 
@@ -269,13 +269,3 @@ def begun(kind: type[Watch], budget_labels: float, labels: int, index: int, at_m
 def rebudgeted(watch: Watch, budget_labels: float) -> Watch:
     """`watch` as it is, with another budget."""
     return type(watch).from_json(watch.to_json() | {"budget_labels": budget_labels})
-
-
-def text_rule(settings: Labels) -> TextRule:
-    """What makes two texts the same, as configured."""
-    return TextRule(settings.text_case, settings.text_punctuation, fillers=settings.text_fillers)
-
-
-def is_sentence(value: object) -> TypeGuard[str]:
-    """Whether it is a text of several words: a class is one word, mostly."""
-    return isinstance(value, str) and " " in value

@@ -45,7 +45,14 @@ def fill_life(life: Life, document: Mapping[str, Any]) -> None:
     """Put what `life_to_json` gave back into a new life."""
     life.incidents.current = [incident_from_json(one) for one in document["incidents"]]
     life.incidents.past = [
-        Past(**{**one, "strand": Strand(one["strand"]), "keys": tuple(one["keys"])})
+        Past(
+            **one
+            | {
+                "kind": Kind(one["kind"]),
+                "keys": tuple(one["keys"]),
+                "paged_stage": _stage(one["paged_stage"]),
+            }
+        )
         for one in document["past"]
     ]
     retraining = life.retraining
@@ -65,6 +72,7 @@ def incident_to_json(incident: Incident) -> Document:
         "phase": incident.phase.value,
         "detected": place_to_json(incident.detected),
         "severity": incident.severity.value,
+        "paged_stage": None if incident.paged_stage is None else incident.paged_stage.value,
         "told_kind": None if incident.told_kind is None else incident.told_kind.value,
         "parts": [_part_to_json(part) for part in incident.parts.values()],
     }
@@ -78,10 +86,15 @@ def incident_from_json(document: Mapping[str, Any]) -> Incident:
         phase=Phase(document["phase"]),
         detected=place_from_json(document["detected"]),
         severity=Severity(document["severity"]),
+        paged_stage=_stage(document["paged_stage"]),
         told_kind=None if document["told_kind"] is None else Kind(document["told_kind"]),
         parts={part.kind: part for part in parts},
         **{name: document[name] for name in INCIDENT_PLAIN},
     )
+
+
+def _stage(name: str | None) -> Stage | None:
+    return None if name is None else Stage(name)
 
 
 def _part_to_json(part: Part) -> Document:

@@ -34,6 +34,7 @@ from driftd.engine.silences import Silences
 from driftd.engine.stream import Evaluation, Stream, StreamName
 from driftd.engine.taking import NOTHING, Arrivals, Taken, arrivals_of_columns, arrivals_of_rows, take
 from driftd.engine.telling import Teller
+from driftd.engine.text_rules import text_rule
 from driftd.engine.versions import replace_version
 from driftd.reference.cut import start
 from driftd.reference.panes import Columns, Place, PlaceList, Places, RecordPlaces
@@ -68,6 +69,7 @@ class Monitor:
         self.past_versions: dict[str, None] = {}
         self.deployed_at_ms = 0
         self.counters: dict[str, int] = {}
+        self.text_rule = text_rule(settings.labels)
         self.life = Life(name, settings, Silences() if silences is None else silences, self.count)
         self.incidents, self.retraining = self.life.incidents, self.life.retraining
         self.join = Join(settings.labels)
@@ -258,10 +260,10 @@ class Monitor:
                 self.pairs = pairs
                 return []
             begin = pairs.slice(0, self.outcome_learn_events)
-            cut = start(SCHEMAS[self.task], columns_of(begin, self.task))
+            cut = start(SCHEMAS[self.task], columns_of(begin, self.task, self.text_rule))
             self.outcomes.start(cut, begin.places)
         told: list[tuple[int, Evaluation]] = []
-        for evaluation in self.outcomes.add(columns_of(pairs, self.task), pairs.places):
+        for evaluation in self.outcomes.add(columns_of(pairs, self.task, self.text_rule), pairs.places):
             # pairs that waited for the first bins to be fixed are part of the reference, so they decide nothing
             decider = evaluation.index - earlier
             record = records[taken.deciders[decider]]

@@ -9,10 +9,15 @@ from driftd.decode.batch import INVALID
 from driftd.decode.schema import Schema, Signal, SignalType
 from driftd.engine.learning import Task
 from driftd.engine.pairs import LabelValue, Pairs, PredictionValue
+from driftd.engine.text_rules import is_sentence
+from driftd.performance.text import TextRule
 from driftd.reference.panes import Columns
 
 SCORE_MIN: Final = 1e-6
 """A score of zero for what then happened is a loss of 13.8, not of infinity."""
+
+EXACT: Final = TextRule(case=True, punctuation=True, whitespace=True, fillers=())
+"""By which texts are the same only if they are written the same."""
 
 SCHEMAS: Final = {
     Task.CLASSIFICATION: Schema(
@@ -31,8 +36,8 @@ SCHEMAS: Final = {
 }
 
 
-def columns_of(pairs: Pairs, task: Task) -> Columns:
-    """The outcome signals of joined pairs, in the order of `SCHEMAS[task]`."""
+def columns_of(pairs: Pairs, task: Task, rule: TextRule) -> Columns:
+    """The outcome signals of joined pairs, in the order of `SCHEMAS[task]`; `rule` says which texts are the same."""
     both = list(zip(pairs.predictions, pairs.labels, strict=True))
     if task is Task.REGRESSION:
         rows = [(absolute_error(*one), number_or_invalid(one[1])) for one in both]
@@ -43,24 +48,29 @@ def columns_of(pairs: Pairs, task: Task) -> Columns:
         log_loss(scores[row_of_class[name]]) if name in row_of_class else nan
         for scores, name in zip(pairs.scores.tolist(), names, strict=True)
     ]
-    numbers = np.array([[error(*one) for one in both], losses], np.float64).reshape(2, len(both))
+    numbers = np.array([[error(*one, rule) for one in both], losses], np.float64).reshape(2, len(both))
     labels: list[object] = [name or INVALID for name in names]
     return Columns(numbers, [labels])
 
 
-def error(prediction: PredictionValue, label: LabelValue) -> float:
-    """0.0 where the label is what was predicted, 1.0 where not.
+def error(prediction: PredictionValue, label: LabelValue, rule: TextRule = EXACT) -> float:
+    """0.0 where the label is what was predicted, for texts of several words by `rule`, 1.0 where not.
 
     NaN without a prediction, inf where they are of different types.
 
     >>> error("up", "up"), error("up", "down"), error(1, 1.0), error("1", 1)
     (0.0, 1.0, 0.0, inf)
+    >>> error("um, it rains", "um… it rains"), error("um, it rains", "um… it rains", TextRule())
+    (1.0, 0.0)
     """
     if prediction is None:
         return nan
     if isinstance(prediction, str) != isinstance(label, str):
         return inf
-    return 0.0 if prediction == label else 1.0
+    if prediction == label:
+        return 0.0
+    is_text = isinstance(prediction, str) and (is_sentence(prediction) or is_sentence(label))
+    return 0.0 if is_text and rule.same(str(label), str(prediction)) else 1.0
 
 
 def log_loss(score: float) -> float:

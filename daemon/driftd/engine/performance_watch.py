@@ -20,13 +20,13 @@ from driftd.config import ModelSettings
 from driftd.contract.record import Record
 from driftd.engine.divergence import GROWTH, Compared, DivergenceWatch
 from driftd.engine.edges import coarse_edges_of
-from driftd.engine.label_watch import is_sentence, text_rule
 from driftd.engine.learning import Task
 from driftd.engine.pairs import PairKind, Pairs, joined_pairs
 from driftd.engine.performance_columns import SEGMENTS_MAX, Columns
 from driftd.engine.period_counting import Came, Made, all_made, count_all
 from driftd.engine.period_status import Counted, PeriodStatus, period_statuses
 from driftd.engine.stream import Evaluation, Stream, StreamName
+from driftd.engine.text_rules import is_sentence, text_rule
 from driftd.engine.worst_segment import with_segment
 from driftd.performance.codes import MISSING
 from driftd.performance.estimate import Estimates

@@ -27,6 +27,8 @@ WORLD = frozenset({
     "socket", "structlog", "subprocess", "threading", "time", "uuid",
 })
 # fmt: on
+SHELLS = ("shells", "subscribe")  # I/O; a shell is one file of shells/, or the folder subscribe/, which users import
+SUBSCRIBE = ("subscribe",)
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell
 RIVER = "detectors.river_"
 
@@ -118,9 +120,9 @@ def _import_complaints(module: str, name: str, own: str | None) -> Iterator[str]
         return
     if is_in(own, WIRES):
         yield f"imports {PACKAGE}.cli. Nothing but the command line does"
-    if is_in(own, ("shells",)):
-        what = "a shell imports another" if is_in(module, ("shells",)) else "imports a shell"
-        if own not in ("shells", module):
+    if is_in(own, SHELLS):
+        what = "a shell imports another" if is_in(module, SHELLS) else "imports a shell"
+        if own not in ("shells", module) and not (is_in(own, SUBSCRIBE) and is_in(module, SUBSCRIBE)):
             yield f"{what} ({PACKAGE}.{own}). cli wires them together"
 
 

@@ -38,6 +38,21 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "topics create": ("driftd.cli.topics:create", "Create the topics that are missing."),
     "topics plan": ("driftd.cli.topics:plan", "Show which topics would be created, and which differ."),
+    "tail": ("driftd.cli.tail:tail", "Show alerts, retraining requests or rejected events."),
+    "explain": ("driftd.cli.explain:explain", "Tell the whole story of an incident or a request."),
+    "ack": ("driftd.cli.incident:ack", "Say that somebody is at work on an incident."),
+    "resolve": ("driftd.cli.incident:resolve", "Close an incident."),
+    "reset": ("driftd.cli.incident:reset", "Learn a model anew."),
+    "reply": ("driftd.cli.incident:reply", "Answer a retraining request."),
+    "silence add": ("driftd.cli.silence:add", "Let incidents wake nobody for a time."),
+    "silence list": ("driftd.cli.silence:list_silences", "Show the silences."),
+    "silence expire": ("driftd.cli.silence:expire", "End a silence."),
+    "maintenance add": (
+        "driftd.cli.silence:add_maintenance",
+        "Let models wake nobody, nor ask for retraining.",
+    ),
+    "maintenance list": ("driftd.cli.silence:list_maintenance", "Show the maintenance windows."),
+    "maintenance expire": ("driftd.cli.silence:expire", "End a maintenance window."),
     "reference build": ("driftd.cli.reference:build", "Make a reference from a recording."),
     "reference show": (
         "driftd.cli.reference_show:show",
@@ -54,6 +69,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 GROUPS: Mapping[str, str] = {
     "topics": "The topics that driftd reads and writes.",
+    "silence": "Incidents that wake nobody for a time.",
+    "maintenance": "Models that wake nobody, nor ask for retraining, for a time.",
     "reference": "What is normal for a model.",
     "schema": "The contract: JSON Schema and AsyncAPI of all events.",
 }

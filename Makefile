@@ -17,7 +17,7 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker prometheus lint format bench detection kills soak schemas metrics recordings pictures lock dist clean
+.PHONY: help run install test tools broker prometheus lint format bench detection kills soak schemas metrics diagrams recordings pictures lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -60,6 +60,9 @@ soak: tools ## memory over ten million events
 
 schemas: install ## write schemas/ anew from the contract
 	$(BIN)/driftd schema write schemas
+
+diagrams: tools ## write the tables and diagrams of docs/incidents.md anew from the code
+	$(BIN)/python tests/life_tables.py
 
 metrics: tools ## write the table of docs/metrics.md anew from the code
 	PYTHONPATH=tests $(BIN)/python tests/metric_table.py

@@ -16,7 +16,7 @@ PACKAGE = "driftd"
 # Folders and files that decide and measure: they get everything they know as arguments.
 # fmt: off
 PURE = (
-    "alignment", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
+    "alignment", "api", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
     "performance", "reference",
     "shard", "shard_alert", "shard_parts", "shard_view", "suggestion", "ticks",
 )
@@ -27,8 +27,9 @@ WORLD = frozenset({
     "socket", "structlog", "subprocess", "threading", "time", "uuid",
 })
 # fmt: on
-SHELLS = ("shells", "subscribe")  # I/O; a shell is one file of shells/, or the folder subscribe/, which users import
 SUBSCRIBE = ("subscribe",)
+# a shell is one file of shells/, or the folder subscribe/, which users import
+SHELLS = ("shells", *SUBSCRIBE)
 WIRES = ("cli", "__main__")  # the command line puts the parts together; nothing else knows a shell
 RIVER = "detectors.river_"
 

@@ -46,7 +46,7 @@ class Setup:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.path = folder / f"{outputs or 'driftd'}.toml"
-        written = ("alerts", "retraining", "rejected", "state", "journal", "shards")
+        written = ("alerts", "retraining", "incidents", "rejected", "state", "journal", "shards")
         names = "".join(f'{name} = "{prefix}{outputs}{name}"\n' for name in written)
         http = "enabled = false" if http_port is None else f"port = {http_port}"
         self.path.write_text(
@@ -109,6 +109,12 @@ format = "text"
             name: [record.value for record in consume_all(self.bootstrap, getattr(topics, name))]
             for name in ("alerts", "retraining", "rejected")
         }
+
+    def open_now(self) -> dict[bytes | None, bytes]:
+        """What the compacted topic holds: the last value of each key that is not forgotten."""
+        records = consume_all(self.bootstrap, self.config.topics.incidents)
+        last = {record.key: record.value for record in records}
+        return {key: value for key, value in last.items() if value is not None}
 
     def applied(self) -> dict[tuple[str, int], int]:
         """The last offset of each input partition that a commit covers."""

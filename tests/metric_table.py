@@ -10,10 +10,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from architecture import ROOT
+from driftd.api.board import Board
+from driftd.api.standing import Standing
 from driftd.contract.record import Source
 from driftd.engine.period_status import PeriodStatus
 from driftd.engine.status import EngineStatus, IncidentStatus, ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView
+from driftd.shells.api_metrics import ApiCollector
 from driftd.shells.metrics import build_registry
 
 PAGE = ROOT / "docs" / "metrics.md"
@@ -68,6 +71,7 @@ def busy_registry() -> CollectorRegistry:
         restarts=1,
     )
     registry, commit_seconds = build_registry(ServiceView({0: shard}))
+    registry.register(ApiCollector(Board(Standing()), lambda: 2))
     commit_seconds.observe(0.02)
     return registry
 

@@ -37,7 +37,7 @@ def test_help_names_every_command_and_every_exit_code() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for command in app.COMMANDS:
         assert f" {command.partition(' ')[0]} " in done.stdout
-    assert "69 broker unavailable" in done.stdout
+    assert "69 broker or daemon unavailable" in done.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -130,7 +130,10 @@ def test_check_without_a_file_shows_the_defaults(tmp_path: Path) -> None:
 
 
 UNWISE = {
-    "http.host: 0.0.0.0 can be reached from outside": '[http]\nhost = "0.0.0.0"\n',
+    "http.host: 0.0.0.0 can be reached from outside: the token goes in the clear": (
+        '[http]\nhost = "0.0.0.0"\ntoken_env = "PATH"\n'
+    ),
+    "http.token_env: NOBODY_SETS_THIS is not set here": '[http]\ntoken_env = "NOBODY_SETS_THIS"\n',
     "kafka.security_protocol: the login goes to kafka:9092 in the clear": (
         '[kafka]\nbrokers = ["kafka:9092"]\nsecurity_protocol = "SASL_PLAINTEXT"\n'
         'sasl_mechanism = "PLAIN"\nsasl_username = "me"\nsasl_password_env = "SECRET"\n'

@@ -115,6 +115,11 @@ WRONG = {
         '[topics]\nlabels = ["driftd.state"]\n',
         'config.toml:1: topics.state: "driftd.state" is the name of topics.labels.0 already. Name each once.',
     ),
+    "an API that anybody could use": (
+        '[http]\nhost = "0.0.0.0"\n',
+        "config.toml:2: http.host: 0.0.0.0 can be reached from outside, and the API takes commands. Name the "
+        'environment variable that holds its bearer token, as in token_env = "DRIFTD_TOKEN", or use 127.0.0.1.',
+    ),
     "a login without a name": (
         '[kafka]\nsecurity_protocol = "SASL_SSL"\nsasl_mechanism = "PLAIN"\nsasl_password_env = "SECRET"\n',
         'config.toml:2: kafka.security_protocol: "SASL_SSL" needs sasl_username as well.',

@@ -168,4 +168,5 @@ def test_the_demo_s_producer_fails_where_nobody_takes_its_records() -> None:
 @pytest.mark.parametrize("word", ["PASSWORD", "SECRET", "TOKEN", "_KEY"])
 def test_the_image_holds_no_secret(word: str) -> None:
     assert word not in DOCKERFILE.upper()
-    assert word not in str(COMPOSE).upper()
+    # NAME: ${NAME:?why} hands on what whoever starts it has
+    assert word not in re.sub(r"'(\w+)': '\$\{\1:\?[^}]*\}'", "", str(COMPOSE)).upper()

@@ -1,6 +1,7 @@
 """Commands about incidents: what is shown of them, and what a person's word leads to, on a real broker."""
 
 import json
+import random
 import re
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from driftd.contract.events_in import Command, RetrainingReply
 from driftd.contract.record import Record, Source
 from driftd.journal import decode_runs, encode_runs
 from driftd_process import Daemon, Setup, command, environment, wait_until
-from streams import Story
+from streams import FIRST_MS, SMALL, prediction
 from told import alert_data, named_topics, published, rejected_data, request_data, silence_data
 from topic_io import Message, consume_all, produce
 
@@ -57,7 +58,7 @@ def cli(broker: Broker, topic_prefix: str, tmp_path: Path, capsys: pytest.Captur
         f'[topics]\npredictions = ["{topic_prefix}predictions"]\nlabels = []\ninput_partitions = 2\n'
         "retention_ms = 1000000000000\n"
         + "".join(f'{name} = "{getattr(topics, name)}"\n' for name in single)
-        + "[http]\nenabled = false\n",
+        + f"[http]\nenabled = false\n{SMALL}",
         encoding="utf-8",
     )
     made = Cli(broker.bootstrap, topics, path, capsys)
@@ -258,20 +259,39 @@ def test_a_silence_that_cannot_be_is_refused_before_it_is_sent(
     assert complaint in capsys.readouterr().err
 
 
-def test_a_running_daemon_follows_a_command_or_says_why_not(cli: Cli) -> None:
+def test_a_running_daemon_follows_commands_or_says_why_not(cli: Cli) -> None:
     running = Setup.__new__(Setup)
     running.path = cli.path
-    topic = cli.topics.predictions[0]
-    told = [record for record in Story(seed=3, events=60, models=1).tell() if record.topic == "predictions"]
-    produce(cli.bootstrap, [Message(topic, one.value or b"", b"m0", 0, (), one.timestamp_ms) for one in told])
+    topic, normal = cli.topics.predictions[0], random.Random(1).gauss
+    told = [
+        prediction(at, FIRST_MS + 1000 * at, features={"a": normal(0 if at < 200 else 8, 1)})
+        for at in range(260)
+    ]
+    produce(cli.bootstrap, [Message(topic, one.value, b"m", 0, (), one.timestamp_ms) for one in told])
 
     def is_applied() -> bool:
         journal = consume_all(cli.bootstrap, cli.topics.journal)
         runs = [run for record in journal for run in decode_runs(record.value)]
         return any(run.source.topic == topic and run.last == len(told) - 1 for run in runs)
 
+    def opened() -> list[dict[str, Any]]:
+        return [
+            json.loads(line)["data"] for line in cli("tail", "alerts", "--format", "json")[0].splitlines()
+        ]
+
     with Daemon(running):
         wait_until(is_applied, "the stream")
-        assert cli("reset", "m0", "--wait", "60s")[0] == "m0 is learned anew.\n"
-        _, err = cli("reset", "nobody", "--wait", "60s", expect=1)
+        incident = opened()[0]["incident_id"]
+        assert "acknowledged by ann" in cli("ack", incident, "--who", "ann")[0]
+        assert opened()[0]["acknowledged_by"] == "ann"
+        silence = cli("silence", "add", "--model", "m*", "--for", "2h", "--who", "ann")[0].partition(":")[0]
+        assert silence in cli("silence", "list")[0]
+        assert opened()[0]["silenced_by"] == silence
+        assert "is over" in cli("silence", "expire", silence, "--who", "ann")[0]
+        assert cli("silence", "list")[0] == "There is no silence.\n"
+        cli("resolve", incident, "--who", "ann")
+        assert incident not in [one["incident_id"] for one in opened()]
+        assert f"incident {incident}\n" in cli("explain", incident)[0]
+        assert cli("reset", "m", "--who", "ann")[0] == "m is learned anew.\n"
+        _, err = cli("reset", "nobody", expect=1)
         assert err.startswith("driftd: refused (unknown_model): ")

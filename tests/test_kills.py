@@ -57,5 +57,10 @@ def test_a_daemon_killed_at_random_moments_says_what_an_uninterrupted_one_says(
     expected, found = calm.outputs(), killed.outputs()
     assert all(expected.values()), "each topic has something in it, or equality would say little"
     assert found == expected
+    assert killed.open_now() == calm.open_now() != {}
+    alerts = [json.loads(value or b"")["data"] for value in found["alerts"]]
+    last = {f"incident/{alert['model']}/{alert['incident_id']}": alert["phase"] for alert in alerts}
+    known = {key.decode() for key in killed.open_now() if key is not None}
+    assert {key for key in known if key.startswith("incident/")} == {k for k in last if last[k] == "open"}
     ids = [json.loads(value or b"")["id"] for values in found.values() for value in values]
     assert len(set(ids)) == len(ids)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from prometheus_client.core import Metric
 
-from driftd.cli.periods import PERIODS_SHOWN, WHY, period_lines
+from driftd.cli.periods import PERIODS_SHOWN, period_lines
 from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine import performance_watch
 from driftd.engine.engine import Engine
 from driftd.engine.performance_watch import PERIODS_MAX
-from driftd.engine.period_status import PeriodStatus
+from driftd.engine.period_status import WHY, PeriodStatus
 from driftd.engine.status import ModelStatus, model_performance
 from driftd.performance.maturity import Immature
 from driftd.shells.metrics import performance_metrics

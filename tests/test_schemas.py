@@ -17,6 +17,8 @@ from driftd.contract.schemas import ADDRESSES, CHANNELS, EVENTS_IN, EVENTS_OUT, 
 from driftd.engine.engine import Engine
 from driftd.engine.outputs import OutputEvent
 from streams import FIRST_MS, Story, control, label, prediction, small_config
+from test_engine import labelled
+from test_engine import small_config as labels_only
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = {name: json.loads(text) for name, text in render().items()}
@@ -38,7 +40,7 @@ def fields(schema: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @cache
 def emitted() -> tuple[OutputEvent, ...]:
-    """What the engine says of streams that have everything in them, and of a request that expires."""
+    """What the engine says of streams that have everything in them, and of requests: expired, verified, escalated."""
     told: list[OutputEvent] = []
     for seed in range(8):
         told += Engine(small_config()).apply(Story(seed, events=600).tell()).events
@@ -49,7 +51,17 @@ def emitted() -> tuple[OutputEvent, ...]:
         records.append(prediction(i, at_ms, features={"a": float(i % 7)}))
         records.append(label(i, at_ms, f"p{i}", "yes" if i < 500 or i % 2 else "no"))
     told += engine.apply([*records, control(0, FIRST_MS + 10 * 365 * 86_400_000, type="tick")]).events
-    return tuple(told)
+    for wrong in (0.05, 0.7):
+        engine = Engine(labels_only())
+        out = control(0, FIRST_MS + 700_000, type="deployment", model="m", model_version="2")
+        answered = [
+            *labelled(600, 0.05),
+            *labelled(100, 0.7, start=600),
+            out,
+            *labelled(300, wrong, start=700),
+        ]
+        told += engine.apply(answered).events
+    return tuple(event for event in told if event.value)
 
 
 def test_the_committed_files_are_those_of_this_version() -> None:
@@ -122,7 +134,10 @@ def test_what_the_asyncapi_document_refers_to_is_there() -> None:
 
 def test_each_event_is_in_one_channel_and_topics_are_those_of_the_configuration() -> None:
     carried = [message for _, _, messages in CHANNELS.values() for message in messages]
-    assert sorted(f"{name}.json" for name in carried) == EVENT_FILES
+    # what is open now is said twice: in its own topic, and for those that come later
+    assert sorted({f"{name}.json" for name in carried}) == EVENT_FILES
+    again = [message for message in carried if carried.count(message) > 1]
+    assert set(again) < set(CHANNELS["incidents"][2])
     topics = Config().topics
     configured = {name: getattr(topics, name) for name in ADDRESSES}
     assert {n: (t[0] if isinstance(t, list | tuple) else t) for n, t in configured.items()} == dict(ADDRESSES)

@@ -195,7 +195,7 @@ def test_topics_are_planned_then_created_and_what_differs_is_told(
     assert f"would create {topic_prefix}state: 1 partition" in planned
     assert "cleanup.policy=compact" in planned
     assert json.loads(setup.driftd("topics", "create", "--format", "json").stdout)["created"]
-    assert "0 topics created, 9 were there" in setup.driftd("topics", "create").stdout
+    assert "0 topics created, 10 were there" in setup.driftd("topics", "create").stdout
     assert "as they should be" in setup.driftd("topics", "plan").stdout
     other = Setup(tmp_path, broker.bootstrap, topic_prefix, partitions=7, more_topics="shard_count = 2")
     told = json.loads(other.driftd("topics", "plan", "--format", "json", expect=1).stdout)

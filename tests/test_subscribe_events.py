@@ -195,6 +195,21 @@ def test_what_is_open_comes_first_then_what_follows_without_what_is_older() -> N
     assert progress.done == {0: 4}
 
 
+def test_a_request_that_is_accepted_is_not_asked_for_again_by_the_event_that_asked() -> None:
+    progress = Progress(Sieve(Request, Selection()))
+    progress.begin(0, Position(0, 0, is_open=True), Bounds(0, 2))
+    phases = ("accepted", "requested", "verified")
+    accepted, *later = (cloudevent(request_data(phase=phase))[3] for phase in phases)
+    progress.begin_open(
+        progress.sieve.open_now([record(accepted, 0, b"request/churn/req-1")], lambda _: True)
+    )
+    progress.add(record(value, offset) for offset, value in enumerate(later))
+    found = []
+    while (request := progress.next()) is not None:
+        found.append(request.data.phase)
+    assert found == ["accepted", "verified"]
+
+
 def test_the_offset_of_a_new_group_waits_until_all_that_is_open_is_done() -> None:
     progress = begun(Position(9, 9, is_open=True))
     compacted = [

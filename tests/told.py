@@ -18,6 +18,7 @@ from driftd.contract.events_out import (
     SilenceData,
 )
 from driftd.contract.rejection import RejectionReason
+from driftd.subscribe.sieve import IN_FLIGHT
 from topic_io import Message
 
 AT_MS = 1_780_000_000_000
@@ -58,7 +59,7 @@ def request_data(request: str = "req-1", model: str = "churn", **other: Any) -> 
     data: dict[str, Any] = {
         "request_id": request, "model": model, "model_version": "7", "incident_ids": ["inc-1"], "cause": "data_drift",
         "stage": "data", "phase": "requested", "reason": None, "summary": f"{model} should learn anew.",
-        "evidence": [SHIFT], "segment": None, "risk_before": 0.1, "risk_after": 0.3, "risk_new": None,
+        "evidence": [SHIFT], "risk_before": 0.1, "risk_after": 0.3, "risk_new": None,
         "expected_gain": 0.2, "new_version": None, "requested_at_ms": AT_MS, "not_before_ms": AT_MS,
         "deadline_ms": AT_MS + 86_400_000, "attempt": 1,
         "data_range": DataRange(
@@ -86,7 +87,6 @@ def rejected_data(topic: str, partition: int, offset: int) -> RejectedData:
 
 
 TYPES: dict[str, EventType] = {
-    "requested": EventType.RETRAINING_REQUESTED,
     "verified": EventType.RETRAINING_VERIFIED,
     "escalated": EventType.RETRAINING_ESCALATED,
 }
@@ -100,7 +100,8 @@ def cloudevent(data: BaseModel) -> tuple[str, str, EventType, bytes]:
         name, standing = "alerts", f"incident/{data.model}/{data.incident_id}"
         event_id, subject = f"{data.incident_id}.{data.number}", data.model
     elif isinstance(data, RetrainingData):
-        kind = TYPES.get(data.phase, EventType.RETRAINING_CANCELLED)
+        kind = EventType.RETRAINING_REQUESTED if data.phase in IN_FLIGHT else EventType.RETRAINING_CANCELLED
+        kind = TYPES.get(data.phase, kind)
         name, standing = "retraining", f"request/{data.model}/{data.request_id}"
         event_id, subject = f"{data.request_id}.{data.phase}", data.model
     elif isinstance(data, SilenceData):
@@ -119,10 +120,10 @@ def published(topics: Topics, *told: BaseModel) -> list[Message]:
     messages = []
     for data in told:
         name, standing, _, value = cloudevent(data)
-        model = getattr(data, "model", None) or "-"
-        if name != "incidents":
+        model, phase = getattr(data, "model", None) or "-", getattr(data, "phase", "open")
+        if name != "incidents" and phase not in IN_FLIGHT - {"requested"}:
             messages.append(Message(getattr(topics, name), value, model.encode()))
         if standing:
-            is_over = getattr(data, "phase", "open") not in ("open", "requested")
-            messages.append(Message(topics.incidents, None if is_over else value, standing.encode()))
+            is_open = phase == "open" or phase in IN_FLIGHT
+            messages.append(Message(topics.incidents, value if is_open else None, standing.encode()))
     return messages

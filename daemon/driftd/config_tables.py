@@ -4,6 +4,7 @@ Rule: nothing per model here.
 """
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import StringConstraints, model_validator
@@ -177,11 +178,37 @@ class Topics(Table):
 
 
 class Http(Table):
-    """The port for /livez, /readyz and /metrics; without authentication, so keep it on loopback."""
+    """The port for /livez, /readyz and /metrics, and for the API, which has a token where others can reach it."""
 
     enabled: bool = option(True, "Whether to listen at all.")
     host: Name = option("127.0.0.1", "Address to listen on.")
     port: int = whole(9_464, 0, 65_535, "", "Port to listen on; 0 takes a free one and logs it.")
+    token_env: Name | None = option(
+        None,
+        "Name of the environment variable that holds the bearer token of /api; needed where host is not loopback.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Http":
+        if self.enabled and self.token_env is None and not is_loopback(self.host):
+            message = (
+                f"{self.host} can be reached from outside, and the API takes commands. Name the environment variable "
+                'that holds its bearer token, as in token_env = "DRIFTD_TOKEN", or use 127.0.0.1.'
+            )
+            refuse([Problem(("host",), message)])
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`: localhost, or an address of loopback.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "[::1]", "0.0.0.0", "db.example.org")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Log(Table):

@@ -3,8 +3,8 @@
 Rule: an error of this file reaches a person as one message and one exit code, without a traceback.
 
 Whose fault is it? The configuration's: `ConfigError`. The caller's: `BadInput`, `RecordingError`. The
-world's: `BrokerUnavailable`. What is wrong in the data is no exception but a `Rejected` output; what is our
-own fault is any other exception and ends the process with `EXIT_INTERNAL`.
+world's: `BrokerUnavailable`, `DaemonUnavailable`. What is wrong in the data is no exception but a `Rejected`
+output; what is our own fault is any other exception and ends the process with `EXIT_INTERNAL`.
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,12 @@ class RecordingError(BadInput):
 
 class BrokerUnavailable(DriftdError):
     """No broker answered, or it refused us; the message names the addresses that were tried."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class DaemonUnavailable(DriftdError):
+    """No driftd answered at its HTTP port; the message names the address that was tried."""
 
     exit_code = EXIT_UNAVAILABLE
 

@@ -58,7 +58,9 @@ def renewed(data: RetrainingData, examples: Sequence[Example], running: Model) -
     learned, trial = examples[:cut], examples[cut:]
     new, old = accuracy(train(learned), trial), accuracy(running, trial)
     if new <= old:
-        raise Refused(f"a new version is right in {new:.1%} of the latest {len(trial)}, the running one in {old:.1%}")
+        raise Refused(
+            f"a new version is right in {new:.1%} of the latest {len(trial)}, the running one in {old:.1%}"
+        )
     return train(examples)
 
 
@@ -78,7 +80,10 @@ class Worker:
 
     def answer(self, requests: Requests, request: Request) -> str:
         """Do what is asked for; what came of it, in words. Raises BrokerUnavailable."""
-        data, version = request.data, request.data.request_id  # one request, one version: done twice, it is the same
+        data, version = (
+            request.data,
+            request.data.request_id,
+        )  # one request, one version: done twice, it is the same
         if data.phase not in ("requested", "accepted"):
             return f"{data.phase}: {data.summary}"
         offered = self.wait(data)

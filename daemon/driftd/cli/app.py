@@ -21,7 +21,8 @@ HELP = "Watches machine-learning models: inference events in, alerts and retrain
 EPILOGUE = """`driftd COMMAND --help` tells more. --debug, anywhere, shows the traceback of an error.
 
 Exit codes: 0 ok, 1 findings, 2 usage, 3 warnings with --strict,
-69 broker unavailable, 70 internal error, 78 configuration, 130 interrupted."""
+69 broker or daemon unavailable, 70 internal error, 78 configuration,
+130 interrupted."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": (
@@ -29,6 +30,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Replay a real stream that ships with driftd, and show what is found in it.",
     ),
     "check": ("driftd.cli.check:check", "Check the configuration and show what it means."),
+    "status": ("driftd.cli.status:status", "Show how a running daemon is, and what is open now."),
+    "models": ("driftd.cli.models:models", "Show how the models of a running daemon are."),
+    "top": ("driftd.cli.top:top", "Show the same again and again, as it changes."),
     "run": ("driftd.cli.run:run", "Run the daemon: watch the topics of a Kafka cluster."),
     "replay": ("driftd.cli.replay:replay", "Run recordings through the same engine, without a broker."),
     "record": ("driftd.cli.record:record", "Write what is in the topics to a recording."),

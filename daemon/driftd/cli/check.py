@@ -3,12 +3,13 @@
 Rule: a mistake is an error (78) and ends here; a warning is something that works and should not be wanted.
 """
 
-from ipaddress import ip_address
+import os
 from pathlib import Path
 
 from driftd.cli.config_file import find_config, read_config
 from driftd.cli.output import Format, note, say, say_json, table
 from driftd.config import Budget, Config, ModelSettings
+from driftd.config_tables import is_loopback
 from driftd.errors import EXIT_OK, EXIT_WARNINGS
 
 
@@ -49,12 +50,15 @@ def effective(config: Config) -> dict[str, object]:
 def warnings(config: Config) -> list[str]:
     """What works and should not be wanted, one sentence each."""
     found = []
-    if config.http.enabled and not _is_loopback(config.http.host):
+    http = config.http
+    if http.enabled and not is_loopback(http.host):
         found.append(
-            f"http.host: {config.http.host} can be reached from outside, and the port has no authentication."
-            " Use 127.0.0.1 and a proxy."
+            f"http.host: {http.host} can be reached from outside: the token goes in the clear, and /metrics is open."
+            " Use 127.0.0.1 and a proxy with TLS."
         )
-    remote = [broker for broker in config.kafka.brokers if not _is_loopback(broker.rpartition(":")[0])]
+    if http.enabled and http.token_env is not None and not os.environ.get(http.token_env):
+        found.append(f"http.token_env: {http.token_env} is not set here; `driftd run` needs it.")
+    remote = [broker for broker in config.kafka.brokers if not is_loopback(broker.rpartition(":")[0])]
     if config.kafka.security_protocol == "SASL_PLAINTEXT" and remote:
         found.append(f"kafka.security_protocol: the login goes to {remote[0]} in the clear. Use SASL_SSL.")
     named: dict[str, ModelSettings] = {"defaults": config.defaults}
@@ -75,13 +79,6 @@ def _model_warnings(settings: ModelSettings) -> list[str]:
     if not settings.detectors:
         found.append("detectors: none, so nothing will ever be found.")
     return found
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _summary(config: Config) -> str:

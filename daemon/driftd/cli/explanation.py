@@ -77,7 +77,6 @@ def _terms(data: RetrainingData) -> str:
     known = [f"{when} {risk:.4g}" for when, risk in risks if risk is not None]
     lines += [f"error or loss: {', '.join(known)}"] if known else []
     lines += [f"to gain: {data.expected_gain:.4g}"] if data.expected_gain is not None else []
-    lines += ["segment: " + ", ".join(f"{k} = {v}" for k, v in data.segment.items())] if data.segment else []
     lines += [f"answered by version {data.new_version}"] if data.new_version is not None else []
     return "\n".join(lines)
 

@@ -3,25 +3,18 @@
 Rule: what is not mature says why, and has no corrected figure; what is only estimated is called so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from driftd.cli.output import table
 from driftd.contract.cloudevents import rfc3339
-from driftd.engine.period_status import ModelPerformance, PeriodStatus, Told
+from driftd.engine.period_status import WHY, ModelPerformance, PeriodStatus, Told
 from driftd.performance.expected import ESTIMATE_OF
 
 PERIODS_SHOWN: Final = 7
 SEGMENTS_SHOWN: Final = 5
 FIGURES_SHOWN: Final = ("accuracy", "mae", "word_error_rate", "cost_total")
 """One for each kind of prediction, and what it all cost."""
-WHY: Final[Mapping[str, str]] = {
-    "open": "it is not over",
-    "few_labels": "too few labels",
-    "early": "most of its labels are still to come",
-    "labels_missing": "less than half of the labels that were to be expected have come",
-    "delays_unknown": "how long labels take is not known yet",
-}
 HEADERS: Final = (
     "begins (UTC)",
     "predictions",

@@ -31,7 +31,7 @@ def take_reply(
     reply: RetrainingReply, place: Place, monitors: Iterable[Monitor]
 ) -> tuple[list[OutputEvent], Rejection | None]:
     """Hand `reply` to the model whose request it answers; what is told, or the rejection where it cannot be taken."""
-    why = f"no model has a request {reply.request_id}; `driftd explain` shows those in flight"
+    why = f"no model has a request {reply.request_id}; `driftd tail retraining` shows those there are"
     for monitor in monitors:
         if not monitor.retraining.knows(reply.request_id):
             continue

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isnan
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,14 @@ from driftd.performance.periods import Periods
 
 Told: TypeAlias = tuple[float, float | None, float | None]
 """Value, low, high."""
+WHY: Final[Mapping[str, str]] = {
+    "open": "it is not over",
+    "few_labels": "too few labels",
+    "early": "most of its labels are still to come",
+    "labels_missing": "less than half of the labels that were to be expected have come",
+    "delays_unknown": "how long labels take is not known yet",
+}
+"""Why a period is not judged (`driftd.performance.maturity.Immature`), in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The HTTP port: /livez, /readyz, /metrics. Rule: it only reads, and answers also while a shard is at work.
+"""The HTTP port: /livez, /readyz, /metrics, and the API. Rule: it answers also while a shard is at work.
 
 /livez says that the process turns; /readyz that each shard it owns is running, and why not where one is not: a
 worker that cannot judge is never shown as ready.
@@ -12,6 +12,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from driftd.api.commands import BODY_BYTES_MAX
+from driftd.api.openapi import PREFIX
 from driftd.config import Http
 from driftd.errors import ConfigError
 from driftd.shard_view import ServiceView
@@ -19,8 +21,8 @@ from driftd.shard_view import ServiceView
 log = structlog.get_logger(__name__)
 
 
-def build_site(view: ServiceView, registry: CollectorRegistry) -> web.Application:
-    """The pages."""
+def build_site(view: ServiceView, registry: CollectorRegistry, api: web.Application) -> web.Application:
+    """The pages, those of `api` below its prefix."""
 
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
@@ -37,18 +39,21 @@ def build_site(view: ServiceView, registry: CollectorRegistry) -> web.Applicatio
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
-    site = web.Application()
+    site = web.Application(client_max_size=BODY_BYTES_MAX)
     site.add_routes([web.get("/livez", live), web.get("/readyz", ready), web.get("/metrics", metrics)])
+    site.add_subapp(PREFIX, api)
     return site
 
 
 @asynccontextmanager
-async def http_port(http: Http, view: ServiceView, registry: CollectorRegistry) -> AsyncIterator[int | None]:
+async def http_port(
+    http: Http, view: ServiceView, registry: CollectorRegistry, api: web.Application
+) -> AsyncIterator[int | None]:
     """The port while it is open, None where it is switched off. Raises ConfigError where it cannot be opened."""
     if not http.enabled:
         yield None
         return
-    runner = web.AppRunner(build_site(view, registry), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(build_site(view, registry, api), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         listener = web.TCPSite(runner, http.host, http.port)

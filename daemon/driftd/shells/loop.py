@@ -239,6 +239,6 @@ def messages_of(event: OutputEvent, topics: Topics) -> list[Message]:
         [] if name == topics.incidents else [Message(name, event.key.encode(), event.value, event.headers)]
     )
     if event.standing is not None:
-        value, headers = (None, ()) if event.is_over else (event.value, event.headers)
-        messages.append(Message(topics.incidents, event.standing.encode(), value, headers))
+        value = None if event.is_over else event.value  # its headers still tell which event ended it
+        messages.append(Message(topics.incidents, event.standing.encode(), value, event.headers))
     return messages

@@ -4,7 +4,8 @@
   `PRIMED_RECORDS` records before the group's offset, which are read again for that and not handed out again.
 - A subscriber without an offset of its own first gets what is open now, out of the compacted topic, then what is
   published after `end`, which was asked for before the compacted topic was read: so nothing falls between. What is in
-  both has one id. An alert that is older than the one that was open (a smaller `number`) is left out.
+  both has one id. An alert that is older than the one that was open (a smaller `number`), and a request that is
+  accepted already, are left out.
 - What cannot be read, and what no filter lets through, counts as done.
 """
 
@@ -53,6 +54,10 @@ class Position:
     lost: int = 0
 
 
+IN_FLIGHT: Final = frozenset({"requested", "accepted", "completed", "watched"})
+"""Phases of a request; of these only the first is published, the others only stand among what is open now."""
+
+
 def position_of(bounds: Bounds, committed: int | None, start: Start) -> Position:
     """Where to begin with a partition of which the group's offset is `committed`, None where it has none."""
     begin, end = bounds.begin, bounds.end
@@ -96,7 +101,8 @@ class Sieve(Generic[E]):
         self._ids_max = ids_max
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._first: dict[int, int] = {}
-        self._open_numbers: dict[str, int] = {}  # of the incidents that were handed out as open
+        self._open: dict[str, int] = {}
+        """Incidents that were handed out as open, by id with the number of the alert, and requests, with 1."""
         self._warned: set[tuple[str, str]] = set()
 
     def begin(self, partition: int, position: Position) -> None:
@@ -111,9 +117,7 @@ class Sieve(Generic[E]):
             return []
         found = (self._read(record) for key, record in latest.items() if key.startswith(prefix))
         events = [event for event in found if event is not None and is_ours(event.subject.encode())]
-        for event in events:
-            if isinstance(event, Alert):
-                self._open_numbers[event.data.incident_id] = event.data.number
+        self._open.update(map(_number, events))
         return [event for event in events if self._is_new(event) and self._selection.wants(event)]
 
     def take(self, record: Record) -> E | None:
@@ -124,11 +128,10 @@ class Sieve(Generic[E]):
         event = self._read(record)
         if event is None or not self._is_new(event):
             return None
-        if isinstance(event, Alert):
-            number = self._open_numbers.get(event.data.incident_id)
-            if number is not None and event.data.number <= number:
-                return None
-            self._open_numbers.pop(event.data.incident_id, None)
+        identity, number = _number(event)
+        if number <= self._open.get(identity, 0):
+            return None
+        self._open.pop(identity, None)
         return event if self._selection.wants(event) else None
 
     def _prime(self, record: Record) -> None:
@@ -163,3 +166,12 @@ class Sieve(Generic[E]):
         if len(self._seen) > self._ids_max:
             self._seen.popitem(last=False)
         return True
+
+
+def _number(event: Event) -> tuple[str, int]:
+    """What `event` is about, and how far that is: a request is asked for first, and then over."""
+    if isinstance(event, Alert):
+        return event.data.incident_id, event.data.number
+    if isinstance(event, Request):
+        return event.data.request_id, 1 if event.data.phase in IN_FLIGHT else 2
+    return "", 1

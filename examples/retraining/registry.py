@@ -1,10 +1,10 @@
 """Where the versions of a model are: a folder. Rule: the version that is deployed changes in one step.
 
-It stands for a registry such as MLflow's. River's models are pickled, so the folder is to be written by the owner alone.
+It stands for a registry such as MLflow's. River's models are pickled, so nobody else may write to the folder.
 """
 
 import os
-import pickle  # noqa: S403 - it reads what this module has written
+import pickle
 from pathlib import Path
 from typing import Final
 

@@ -1,7 +1,7 @@
-"""A stream that a model answers: what it is asked, and the truth a step later. Rule: the same stream, the same events."""
+"""A stream that a model answers, and the truth a step later. Rule: the same stream makes the same events."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from driftd.contract.record import Record
@@ -58,7 +58,7 @@ class Stream:
 
 
 def elec2() -> Stream:
-    """The electricity prices of examples/elec2: is the price going up in this half hour?"""
+    """The electricity prices of examples/elec2: whether the price goes up."""
     features, up = read_stream()
     examples = [
         Example(dict(zip(FEATURES, row, strict=True)), UP if is_up else DOWN)
@@ -67,19 +67,27 @@ def elec2() -> Stream:
     return Stream(MODEL, examples, FIRST_MS, HALF_HOUR_MS)
 
 
-def examples_of(records: Iterator[Record] | Sequence[Record], model: str, from_ms: int) -> list[Example]:
-    """Predictions of `model` since `from_ms` that have a label, in the order of the predictions.
+class Collected:
+    """Predictions of `model` since `from_ms` and their labels, as they come; `latest_ms` is the time of the latest."""
 
-    A label that came again is a correction: the last one counts.
-    """
-    asked: dict[str, Mapping[str, float]] = {}
-    answers: dict[str, str] = {}
-    for record in records:
-        event = json.loads(record.value or b"{}")
-        if event.get("model") != model:
-            continue
+    def __init__(self, model: str, from_ms: int) -> None:
+        self.latest_ms = 0
+        self._model, self._from_ms = model, from_ms
+        self._asked: dict[str, Mapping[str, float]] = {}
+        self._answers: dict[str, str] = {}
+
+    def add(self, value: bytes | None) -> None:
+        """Take the value of a record; a label that comes again is a correction."""
+        event = json.loads(value or b"{}")
+        if event.get("model") != self._model:
+            return
+        self.latest_ms = max(self.latest_ms, event["at_ms"])
         if "label" in event:
-            answers[event["prediction_id"]] = event["label"]
-        elif event["at_ms"] >= from_ms:
-            asked[event["prediction_id"]] = event["features"]
-    return [Example(features, answers[key]) for key, features in asked.items() if key in answers]
+            self._answers[event["prediction_id"]] = event["label"]
+        elif event["at_ms"] >= self._from_ms:
+            self._asked[event["prediction_id"]] = event["features"]
+
+    def examples(self) -> list[Example]:
+        """What has a label, in the order of the predictions."""
+        answers = self._answers
+        return [Example(features, answers[key]) for key, features in self._asked.items() if key in answers]

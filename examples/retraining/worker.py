@@ -6,7 +6,6 @@ against the running one on examples that the new one has not learned, and then d
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +14,10 @@ from kafka import KafkaConsumer, TopicPartition
 from driftd import subscribe
 from driftd.config import Topics
 from driftd.contract.events_out import RetrainingData
-from driftd.contract.record import Record
 from driftd.subscribe import KafkaSettings, Request, Requests
 from examples.retraining.model import Example, Model, best, train
 from examples.retraining.registry import Registry
-from examples.retraining.stream import examples_of
+from examples.retraining.stream import Collected
 
 EXAMPLES_MIN: Final = 1_000
 """Fewer since the change do not teach the model how a day goes."""
@@ -27,25 +25,19 @@ TRIAL_SHARE: Final = 0.2
 """The latest part of the examples, on which a new version has to be better than the running one."""
 LAST_CALL_SHARE: Final = 0.1
 """What of the time to the deadline is kept for training: then no more examples are waited for."""
+POLL_MS: Final = 500
 
 
 class Refused(Exception):
     """Why there is no new version, in words for who reads the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """What the stream offers to train on by `latest_ms`, the time of its latest event."""
-
-    examples: Sequence[Example]
-    latest_ms: int
-
-
-def is_enough(data: RetrainingData, offered: Offered) -> bool:
-    """Whether to begin with what is `offered`, or to wait for more."""
+def is_enough(data: RetrainingData, collected: Collected) -> bool:
+    """Whether to begin with what is `collected`, or to wait for more."""
     last_call_ms = data.deadline_ms - int(LAST_CALL_SHARE * (data.deadline_ms - data.requested_at_ms))
-    has_labels = offered.latest_ms >= data.not_before_ms and len(offered.examples) >= EXAMPLES_MIN
-    return has_labels or offered.latest_ms >= last_call_ms
+    if collected.latest_ms >= last_call_ms:
+        return True
+    return collected.latest_ms >= data.not_before_ms and len(collected.examples()) >= EXAMPLES_MIN
 
 
 def renewed(data: RetrainingData, examples: Sequence[Example], running: Model) -> Model:
@@ -80,38 +72,41 @@ class Worker:
 
     def answer(self, requests: Requests, request: Request) -> str:
         """Do what is asked for; what came of it, in words. Raises BrokerUnavailable."""
-        data, version = (
-            request.data,
-            request.data.request_id,
-        )  # one request, one version: done twice, it is the same
+        data = request.data
+        version = data.request_id  # so that a request that is answered twice makes one version
         if data.phase not in ("requested", "accepted"):
             return f"{data.phase}: {data.summary}"
-        offered = self.wait(data)
-        at_ms = offered.latest_ms if self.is_recorded else None
+        collected = self.wait(data)
+        examples, at_ms = collected.examples(), collected.latest_ms if self.is_recorded else None
         if not self.is_open(request):
             return "it was taken back meanwhile"
-        requests.reply(request, "accepted", at_ms=at_ms)
-        running = self.registry.deployed()
-        try:
-            if running is None:
-                raise Refused("no version is deployed that a new one could be tried against")
-            model = renewed(data, offered.examples, self.registry.load(running))
-        except Refused as refused:
-            requests.reply(request, "rejected", reason=str(refused), at_ms=at_ms)
-            return f"rejected: {refused}"
-        self.registry.save(version, model)
-        requests.reply(request, "completed", version=version, at_ms=at_ms)
-        self.registry.deploy(version)
+        if self.registry.deployed() != version:
+            requests.reply(request, "accepted", at_ms=at_ms)
+            try:
+                self.registry.save(version, renewed(data, examples, self.running()))
+            except Refused as refused:
+                requests.reply(request, "rejected", reason=str(refused), at_ms=at_ms)
+                return f"rejected: {refused}"
+            requests.reply(request, "completed", version=version, at_ms=at_ms)
+            self.registry.deploy(version)
         requests.deployed(request, version, at_ms=at_ms)
-        return f"deployed {version}, trained on {len(offered.examples)} examples"
+        return f"deployed, trained on {len(examples)} examples"
+
+    def running(self) -> Model:
+        """The version that answers now. Raises Refused where none does."""
+        version = self.registry.deployed()
+        if version is None:
+            raise Refused("no version is deployed that a new one could be tried against")
+        return self.registry.load(version)
 
     def is_open(self, request: Request) -> bool:
         """Whether `request` still waits for a new version."""
         with subscribe.requests(self.settings, topics=self.topics, start="open", follow=False) as standing:
             return any(one.data.request_id == request.data.request_id for one in standing)
 
-    def wait(self, data: RetrainingData) -> Offered:
-        """What to train on: the range that the request names, and what has come since, until it is enough."""
+    def wait(self, data: RetrainingData) -> Collected:
+        """Read the range that the request names, and what has come since, until that is enough."""
+        collected = Collected(data.model, data.data_range.from_at_ms)
         consumer = KafkaConsumer(
             **self.settings.client(),
             group_id=None,
@@ -120,21 +115,17 @@ class Worker:
         )
         try:
             self._seek(consumer, data)
-            found: list[Record] = []
-            while True:
-                for messages in consumer.poll(timeout_ms=500).values():
-                    found += [_as_record(one) for one in messages]
-                offered = Offered(
-                    examples_of(found, data.model, data.data_range.from_at_ms),
-                    max((one.timestamp_ms for one in found), default=0),
-                )
-                if is_enough(data, offered) and _is_at_end(consumer):
-                    return offered
+            while not is_enough(data, collected):
+                _poll(consumer, collected)
+            ends = consumer.end_offsets(list(consumer.assignment()))
+            while any(consumer.position(one) < end for one, end in ends.items()):
+                _poll(consumer, collected)
         finally:
             consumer.close()
+        return collected
 
     def _seek(self, consumer: Any, data: RetrainingData) -> None:
-        """To the begin of the range; partitions that it does not name had nothing then, and are read from its time on."""
+        """To the begin of the range; a partition that it does not name had nothing by then."""
         named = {(one.topic, one.partition): one.from_offset for one in data.data_range.partitions}
         partitions = [
             TopicPartition(topic, number)
@@ -150,16 +141,10 @@ class Worker:
             consumer.seek(one, named.get((one.topic, one.partition), begin))
 
 
-def _is_at_end(consumer: Any) -> bool:
-    """Whether all is read that there is now."""
-    ends = consumer.end_offsets(list(consumer.assignment()))
-    return all(consumer.position(one) >= end for one, end in ends.items())
-
-
-def _as_record(message: Any) -> Record:
-    return Record(
-        message.topic, message.partition, message.offset, message.timestamp, message.key, message.value
-    )
+def _poll(consumer: Any, collected: Collected) -> None:
+    for messages in consumer.poll(timeout_ms=POLL_MS).values():
+        for message in messages:
+            collected.add(message.value)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

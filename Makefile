@@ -17,7 +17,7 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker prometheus lint format bench detection kills soak schemas metrics diagrams recordings pictures lock dist clean
+.PHONY: help run install test tools broker prometheus lint format bench detection kills soak schemas metrics diagrams recordings pictures loop lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -72,6 +72,9 @@ recordings: tools ## write tests/recordings/ anew, and what driftd says of them;
 
 pictures: tools ## draw the pictures of docs/labels.md anew, out of tests/recordings/
 	$(BIN)/python -m benchmarks.label_pictures
+
+loop: tools ## close the loop on streams whose concept changes, as a table, and draw docs/closed-loop.svg (a minute)
+	$(BIN)/python -m benchmarks.closed_loop
 
 dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build

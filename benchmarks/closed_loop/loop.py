@@ -59,7 +59,8 @@ class Loop:
         self.subject = subject
         self.engine = Engine(subject.config)
         self.first: Model = train(subject.stream.examples[: subject.training_rows])
-        self.model = self.replaced = self.first
+        self.model: Model = self.first
+        self.replaced: Model = self.first
         self.version = "1"
         self.records: list[Record] = []
         self.controls = 0

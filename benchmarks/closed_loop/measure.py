@@ -6,7 +6,7 @@ from typing import Final
 
 from benchmarks.closed_loop.loop import Lived, Loop, Told
 from benchmarks.closed_loop.picture import draw
-from benchmarks.closed_loop.streams import Subject, planes, prices
+from benchmarks.closed_loop.streams import CONCEPTS, Subject, planes, prices
 from benchmarks.report import Row, arguments, publish
 
 AROUND_ROWS: Final = 1_000
@@ -18,10 +18,11 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     """Measure as `argv` says, print, and draw; the rows of the table."""
     parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many streams of planes")
+    parser.add_argument("--concepts", type=int, default=CONCEPTS, help="how many concepts each of them has")
     parser.add_argument("--no-prices", action="store_true", help="leave elec2 out")
     parser.add_argument("--svg", type=Path, metavar="FILE", default=PICTURE, help="the picture's file")
     options = parser.parse_args(argv)
-    subjects = [planes(seed) for seed in range(options.seeds)]
+    subjects = [planes(seed, options.concepts) for seed in range(options.seeds)]
     subjects += [] if options.no_prices else [prices()]
     lived = [(subject, Loop(subject).live()) for subject in subjects]
     rows = [row for subject, life in lived for row in rows_of(subject, life)]

@@ -42,13 +42,13 @@ ELEC2_CONFIG: Final = Config.model_validate(
 """48 predictions a day: a thousand labels take three weeks."""
 
 
-def planes(seed: int) -> Subject:
+def planes(seed: int, concepts: int = CONCEPTS) -> Subject:
     """Five numbers, and on which side of a plane they are, 5 % wrong; the plane turns by 60 degrees at each change."""
     rng = np.random.default_rng(seed)
     directions, _ = np.linalg.qr(rng.normal(size=(FEATURES, CONCEPTS)))
     examples = []
     normal = directions[:, 0]
-    for concept in range(CONCEPTS):
+    for concept in range(concepts):
         if concept:
             normal = normal * np.cos(np.pi / 3) + directions[:, concept] * np.sin(np.pi / 3)
         values = np.round(rng.normal(size=(CONCEPT_ROWS, FEATURES)), 4)
@@ -57,7 +57,7 @@ def planes(seed: int) -> Subject:
             Example({f"x{i}": value for i, value in enumerate(row)}, UP if up else DOWN)
             for row, up in zip(values.tolist(), is_up.tolist(), strict=True)
         ]
-    changes = tuple(range(CONCEPT_ROWS, CONCEPTS * CONCEPT_ROWS, CONCEPT_ROWS))
+    changes = tuple(range(CONCEPT_ROWS, concepts * CONCEPT_ROWS, CONCEPT_ROWS))
     stream = Stream(f"planes-{seed}", examples, FIRST_MS, STEP_MS)
     return Subject(stream.model, stream, 1_000, changes, PLANES_CONFIG)
 

@@ -5,6 +5,7 @@ against the running one on examples that the new one has not learned, and then d
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,10 @@ from kafka import KafkaConsumer, TopicPartition
 
 from driftd import subscribe
 from driftd.config import Topics
+from driftd.config_text import load_config
 from driftd.contract.events_out import RetrainingData
-from driftd.subscribe import KafkaSettings, Request, Requests
+from driftd.kafka_settings import KafkaSettings, kafka_settings
+from driftd.subscribe import Request, Requests
 from examples.retraining.model import Example, Model, best, train
 from examples.retraining.registry import Registry
 from examples.retraining.stream import Collected
@@ -25,6 +28,7 @@ TRIAL_SHARE: Final = 0.2
 """The latest part of the examples, on which a new version has to be better than the running one."""
 LAST_CALL_SHARE: Final = 0.1
 """What of the time to the deadline is kept for training: then no more examples are waited for."""
+GROUP: Final = "retraining-worker"
 POLL_MS: Final = 500
 
 
@@ -150,13 +154,16 @@ def _poll(consumer: Any, collected: Collected) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer requests until interrupted."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--brokers", default="127.0.0.1:9092", help="host:port, several with commas")
+    parser.add_argument(
+        "--config", type=Path, default=Path("config.toml"), help="driftd's, for brokers and topics"
+    )
     parser.add_argument("--registry", type=Path, required=True, help="the folder of the versions")
     parser.add_argument("--recorded", action="store_true", help="the stream has its own time, not today's")
     options = parser.parse_args(argv)
-    settings, topics = subscribe.connection(options.brokers), Topics()
+    config = load_config(options.config.read_text(encoding="utf-8"), str(options.config))
+    settings, topics = kafka_settings(config.kafka, os.environ), config.topics
     worker = Worker(settings, topics, Registry(options.registry), is_recorded=options.recorded)
-    with subscribe.requests(settings, group="retraining-worker", topics=topics) as requests:
+    with subscribe.requests(settings, group=GROUP, topics=topics) as requests:
         for request in requests:
             print(f"{request.data.request_id}: {worker.answer(requests, request)}", flush=True)
 

@@ -25,13 +25,9 @@ WORDS: Mapping[str, str] = {
     EventType.RETRAINING_ESCALATED: "escalated",
     EventType.EVENT_REJECTED: "rejected",
 }
-<<<<<<< HEAD
-SAID_SO = ("reopened", "acknowledged", "silenced", "rejected", "failed", "expired")
-=======
 SAID_SO = (
     "reopened", "acknowledged", "silenced", "rejected", "failed", "expired", "accepted", "completed", "watched",
 )  # fmt: skip
->>>>>>> main
 """Causes of alerts, and ends of requests, that have a better word than that something has changed or is over."""
 UNVERIFIED = ("unverified", "unclear")
 ENDS = (

@@ -110,6 +110,7 @@ class Loop:
             detected = [row for row, alert in lived.opened if alert.incident_id in data.incident_ids]
             self.waiting = Told(data, min(detected, default=requested), requested)
             lived.requests.append(self.waiting)
+            self._say(type="retraining_reply", status="accepted", request_id=data.request_id)
             return
         for told in lived.requests:
             if told.data.request_id == data.request_id and data.phase not in (

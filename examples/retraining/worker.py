@@ -17,7 +17,8 @@ from driftd.config import Topics
 from driftd.config_text import load_config
 from driftd.contract.events_out import RetrainingData
 from driftd.kafka_settings import KafkaSettings, kafka_settings
-from driftd.subscribe import Request, Requests
+from driftd.subscribe import Request
+from driftd.subscribe.answers import Status
 from examples.retraining.model import Example, Model, best, train
 from examples.retraining.registry import Registry
 from examples.retraining.stream import Collected
@@ -74,27 +75,28 @@ class Worker:
         self.settings, self.topics, self.registry = settings, topics, registry
         self.is_recorded = is_recorded
 
-    def answer(self, requests: Requests, request: Request) -> str:
+    def answer(self, request: Request) -> str:
         """Do what is asked for; what came of it, in words. Raises BrokerUnavailable."""
         data = request.data
         version = data.request_id  # so that a request that is answered twice makes one version
         if data.phase not in ("requested", "accepted"):
             return f"{data.phase}: {data.summary}"
         if data.phase == "requested":
-            requests.reply(request, "accepted", at_ms=data.requested_at_ms if self.is_recorded else None)
+            self._reply(request, "accepted", data.requested_at_ms)
         collected = self.wait(data)
-        examples, at_ms = collected.examples(), collected.latest_ms if self.is_recorded else None
+        examples, at_ms = collected.examples(), collected.latest_ms
         if not self.is_open(request):
             return "it is over: it was taken back, or came too late"
         if self.registry.deployed() != version:
             try:
                 self.registry.save(version, renewed(data, examples, self.running()))
             except Refused as refused:
-                requests.reply(request, "rejected", reason=str(refused), at_ms=at_ms)
+                self._reply(request, "rejected", at_ms, reason=str(refused))
                 return f"rejected: {refused}"
-            requests.reply(request, "completed", version=version, at_ms=at_ms)
+            self._reply(request, "completed", at_ms, version=version)
             self.registry.deploy(version)
-        requests.deployed(request, version, at_ms=at_ms)
+        when = at_ms if self.is_recorded else None
+        subscribe.deployed(self.settings, request, version, at_ms=when, topics=self.topics)
         return f"deployed, trained on {len(examples)} examples"
 
     def running(self) -> Model:
@@ -129,6 +131,10 @@ class Worker:
             consumer.close()
         return collected
 
+    def _reply(self, request: Request, status: Status, at_ms: int, **more: str) -> None:
+        when = at_ms if self.is_recorded else None
+        subscribe.reply(self.settings, request, status, at_ms=when, topics=self.topics, **more)
+
     def _seek(self, consumer: Any, data: RetrainingData) -> None:
         """To the begin of the range; a partition that it does not name had nothing by then."""
         named = {(one.topic, one.partition): one.from_offset for one in data.data_range.partitions}
@@ -152,6 +158,14 @@ def _poll(consumer: Any, collected: Collected) -> None:
             collected.add(message.value)
 
 
+def worker_for(config: Path, registry: Path, *, is_recorded: bool = False) -> Worker:
+    """A worker for the brokers and topics of the file `config`. Raises ConfigError, OSError."""
+    read = load_config(config.read_text(encoding="utf-8"), str(config))
+    return Worker(
+        kafka_settings(read.kafka, os.environ), read.topics, Registry(registry), is_recorded=is_recorded
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer requests until interrupted."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -161,12 +175,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--registry", type=Path, required=True, help="the folder of the versions")
     parser.add_argument("--recorded", action="store_true", help="the stream has its own time, not today's")
     options = parser.parse_args(argv)
-    config = load_config(options.config.read_text(encoding="utf-8"), str(options.config))
-    settings, topics = kafka_settings(config.kafka, os.environ), config.topics
-    worker = Worker(settings, topics, Registry(options.registry), is_recorded=options.recorded)
-    with subscribe.requests(settings, group=GROUP, topics=topics) as requests:
+    worker = worker_for(options.config, options.registry, is_recorded=options.recorded)
+    with subscribe.requests(worker.settings, group=GROUP, topics=worker.topics) as requests:
         for request in requests:
-            print(f"{request.data.request_id}: {worker.answer(requests, request)}", flush=True)
+            print(f"{request.data.request_id}: {worker.answer(request)}", flush=True)
 
 
 if __name__ == "__main__":

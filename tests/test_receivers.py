@@ -1,0 +1,130 @@
+"""The examples of retraining receivers, each with what it imports, on a real broker with a request that it answers."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from architecture import ROOT
+from broker import Broker
+from driftd.contract.events_out import DataRange, PartitionRange, PlaceData, RetrainingData
+from driftd_process import Setup
+from example_venv import venv_python
+from examples.elec2.make_recording import TRAIN_ROWS
+from examples.retraining.inference import Inference
+from examples.retraining.registry import Registry
+from examples.retraining.stream import elec2
+from told import published, request_data
+from topic_io import consume_all, produce
+
+ONSET, ROWS = 25_000, 1_100
+DAY_MS = 24 * 3_600_000
+
+
+def asked(setup: Setup, registry: Path) -> RetrainingData:
+    """A stream that version 1 answers badly since ONSET, and a request in Kafka that says so."""
+    stream = elec2()
+    records = Inference(stream, Registry(registry), TRAIN_ROWS).answer(ONSET, ONSET + ROWS)
+    setup.driftd("topics", "create")
+    setup.send(records, partitions=1)
+    topics, at_ms = setup.config.topics, stream.at_ms(ONSET)
+    place = PlaceData(at_ms=at_ms, topic=topics.predictions[0], partition=0, offset=0)
+    named = [
+        PartitionRange(topic=topic, partition=0, from_offset=0, to_offset=99)
+        for topic in (topics.predictions[0], topics.labels[0])
+    ]
+    data = request_data(
+        model=stream.model, model_version="1", cause="concept_drift", stage="modeling",
+        requested_at_ms=stream.at_ms(ONSET + 100), not_before_ms=stream.at_ms(ONSET + 1_050),
+        deadline_ms=stream.at_ms(ONSET + 100) + 30 * DAY_MS,
+        data_range=DataRange(
+            from_at_ms=at_ms, to_at_ms=stream.at_ms(ONSET + 100), onset=place, detected=place, partitions=named,
+            events=100, labelled=99,
+        ),
+    )  # fmt: skip
+    other = request_data("req-0", model=stream.model, phase="expired")
+    produce(setup.bootstrap, published(topics, other, data))
+    return data
+
+
+@pytest.fixture
+def setup(broker: Broker, topic_prefix: str, tmp_path: Path) -> Setup:
+    return Setup(tmp_path, broker.bootstrap, topic_prefix, partitions=1)
+
+
+def ran(setup: Setup, registry: Path, lock: str, check: str, *words: str, more: Mapping[str, str]) -> str:
+    """What a program in the environment of `lock` prints."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "daemon"), str(ROOT)]),
+        "DRIFTD_CONFIG": str(setup.path),
+        "DRIFTD_REGISTRY": str(registry),
+        "DRIFTD_RECORDED": "1",
+        **more,
+    }
+    done = subprocess.run(
+        [str(venv_python(lock)), str(ROOT / "tests" / check), *words],
+        env=environment, cwd=registry.parent, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+def answers(setup: Setup) -> list[dict[str, Any]]:
+    """What was said to driftd."""
+    records = consume_all(setup.bootstrap, setup.config.topics.control)
+    return [json.loads(record.value or b"") for record in records]
+
+
+def is_answered(setup: Setup, data: RetrainingData, registry: Path) -> bool:
+    """Whether `data` was accepted, completed and answered by a deployment of the version that is deployed."""
+    *replies, deployment = answers(setup)
+    assert [reply["status"] for reply in replies] == ["accepted", "completed"]
+    assert {one["request_id"] for one in (*replies, deployment)} == {data.request_id}
+    assert deployment["type"] == "deployment"
+    return bool(deployment["model_version"] == Registry(registry).deployed() != "1")
+
+
+def test_dagsters_sensor_begins_one_run_for_a_request_which_answers_it(setup: Setup, tmp_path: Path) -> None:
+    registry = tmp_path / "models"
+    data = asked(setup, registry)
+    home = tmp_path / "dagster"
+    home.mkdir()
+    told = json.loads(
+        ran(
+            setup, registry, "requirements-dagster.lock", "dagster_check.py", more={"DAGSTER_HOME": str(home)}
+        )
+    )
+    assert told["keys"] == [[data.request_id], [data.request_id]]  # one key: Dagster begins one run
+    assert told["tags"] == {"model": data.model, "stage": "modeling"}
+    assert told["succeeded"]
+    assert is_answered(setup, data, registry)
+
+
+def test_airflows_trigger_fires_for_a_request_and_its_task_answers_it(setup: Setup, tmp_path: Path) -> None:
+    registry, result = tmp_path / "models", tmp_path / "result.json"
+    data = asked(setup, registry)
+    connection = {
+        "conn_type": "kafka",
+        "extra": {
+            "bootstrap.servers": setup.bootstrap, "group.id": "airflow", "auto.offset.reset": "earliest",
+            "enable.auto.commit": False, "isolation.level": "read_committed",
+        },
+    }  # fmt: skip
+    more = {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW_CONN_DRIFTD": json.dumps(connection),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "DRIFTD_RETRAINING_TOPIC": setup.config.topics.retraining,
+    }
+    ran(setup, registry, "requirements-airflow.lock", "airflow_check.py", str(result), more=more)
+    told = json.loads(result.read_text(encoding="utf-8"))
+    assert told["errors"] == {}
+    assert told["tasks"] == ["retrain"]
+    assert told["request_id"] == data.request_id
+    assert told["answers"][0].startswith("deployed")
+    assert is_answered(setup, data, registry)

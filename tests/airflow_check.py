@@ -34,16 +34,14 @@ def main() -> None:
     task = dag.get_task("retrain")
     events = {airflow_dag.asset: [SimpleNamespace(extra={"from_trigger": True, "payload": payload})]}
     answers = task.python_callable(triggering_asset_events=events)
-    json.dump(
-        {
-            "errors": {str(file): error for file, error in bag.import_errors.items()},
-            "tasks": sorted(dag.task_ids),
-            "trigger": watcher.trigger.serialize()[0],
-            "request_id": payload["data"]["request_id"],
-            "answers": answers,
-        },
-        Path(sys.argv[1]).open("w", encoding="utf-8"),
-    )
+    document = {
+        "errors": {str(file): error for file, error in bag.import_errors.items()},
+        "tasks": sorted(dag.task_ids),
+        "trigger": watcher.trigger.trigger.serialize()[0].rpartition(".")[2],
+        "request_id": payload["data"]["request_id"],
+        "answers": answers,
+    }
+    Path(sys.argv[1]).write_text(json.dumps(document), encoding="utf-8")  # Airflow writes its log to stdout
 
 
 if __name__ == "__main__":

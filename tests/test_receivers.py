@@ -125,6 +125,7 @@ def test_airflows_trigger_fires_for_a_request_and_its_task_answers_it(setup: Set
     told = json.loads(result.read_text(encoding="utf-8"))
     assert told["errors"] == {}
     assert told["tasks"] == ["retrain"]
+    assert told["trigger"] == "AwaitMessageTrigger"
     assert told["request_id"] == data.request_id
     assert told["answers"][0].startswith("deployed")
     assert is_answered(setup, data, registry)

@@ -8,7 +8,6 @@ DRIFTD_CONFIG names driftd's config.toml, DRIFTD_REGISTRY the folder of the vers
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster
 
@@ -27,7 +26,7 @@ def configured() -> Worker:
 
 
 @dagster.op(config_schema={"request": str})
-def retrain(context: Any) -> None:
+def retrain(context: dagster.OpExecutionContext) -> None:
     """Train for the request, and answer it."""
     request = Request.model_validate_json(context.op_config["request"])
     context.log.info(configured().answer(request))
@@ -42,7 +41,7 @@ def retraining() -> None:
 @dagster.sensor(
     job=retraining, minimum_interval_seconds=30, default_status=dagster.DefaultSensorStatus.RUNNING
 )
-def retraining_requests(_context: Any) -> Iterator[Any]:
+def retraining_requests(_context: dagster.SensorEvaluationContext) -> Iterator[dagster.RunRequest]:
     """Begin a run for each request that waits for an answer."""
     worker = configured()
     with subscribe.requests(worker.settings, topics=worker.topics, start="open", follow=False) as requests:

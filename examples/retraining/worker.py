@@ -167,15 +167,22 @@ def worker_for(config: Path, registry: Path, *, is_recorded: bool = False) -> Wo
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Answer requests until interrupted."""
+    """Answer requests until interrupted, or one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--config", type=Path, default=Path("config.toml"), help="driftd's, for brokers and topics"
     )
     parser.add_argument("--registry", type=Path, required=True, help="the folder of the versions")
     parser.add_argument("--recorded", action="store_true", help="the stream has its own time, not today's")
+    parser.add_argument(
+        "--answer", metavar="NAME", help="answer the one request in this environment variable, and end"
+    )
     options = parser.parse_args(argv)
     worker = worker_for(options.config, options.registry, is_recorded=options.recorded)
+    if options.answer:
+        request = subscribe.decode_value(os.environ[options.answer])
+        print(worker.answer(request) if isinstance(request, Request) else request)
+        return
     with subscribe.requests(worker.settings, group=GROUP, topics=worker.topics) as requests:
         for request in requests:
             print(f"{request.data.request_id}: {worker.answer(request)}", flush=True)

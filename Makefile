@@ -10,6 +10,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --for
 	--no-annotate --no-header $(UPGRADE) pyproject.toml
 RECEIVERS := examples/retraining
 KILLS := 1000
+TESTS_AT_ONCE := 2
+NOTIFY_KILLS := 50
 DATA := ../shared/data
 
 # The first of these that runs, is new enough and can make virtual environments; `make PYTHON=...` names one.
@@ -18,11 +20,11 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker prometheus lint format bench detection kills soak schemas metrics diagrams recordings pictures loop lock dist clean
+.PHONY: help run install test tools broker prometheus lint format bench detection kills notifykills soak schemas metrics diagrams recordings pictures loop lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-10s %s\n' "$$name" "$$what"; done
+		printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 run: install ## install driftd into .venv and show what it does, on a recorded stream, without a broker
 	@$(BIN)/driftd demo
@@ -30,7 +32,7 @@ run: install ## install driftd into .venv and show what it does, on a recorded s
 install: $(VENV)/.driftd
 
 test: lint broker prometheus ## everything CI does: linters, types, all tests, with a real Apache Kafka and Alertmanager
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
 
 lint: tools ## ruff, mypy --strict and the architecture test
 	$(BIN)/ruff check $(SOURCES)
@@ -47,14 +49,20 @@ bench: tools broker ## speed and memory, as tables (some ten minutes)
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.performance_speed
 	$(BIN)/python -m benchmarks.join_speed
+	$(BIN)/python -m benchmarks.batch_speed
 	$(BIN)/python -m benchmarks.service_speed
 	$(BIN)/python -m benchmarks.memory --events 2000000
+	$(BIN)/python -m benchmarks.notify_latency
+	$(BIN)/python -m benchmarks.storm --seeds 20
 
 detection: tools ## false alarms and delay of all detectors, as tables, DATA=../shared/data (a quarter of an hour)
 	$(BIN)/python -m benchmarks.detection --data $(DATA)
 
 kills: tools broker ## the test that kills the daemon at random moments, KILLS=1000 times (hours)
 	DRIFTD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/test_kills.py --timeout=0
+
+notifykills: tools broker ## the test that kills the notifier at random moments, NOTIFY_KILLS=50 times (five minutes)
+	DRIFTD_NOTIFY_KILLS=$(NOTIFY_KILLS) $(BIN)/python -m pytest -q tests/test_notify_kills.py --timeout=0
 
 soak: tools ## memory over ten million events
 	$(BIN)/python -m benchmarks.memory
@@ -81,8 +89,8 @@ dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build
 
 lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
-	$(COMPILE) --extra parquet --extra build -o requirements.lock
-	$(COMPILE) --extra parquet --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra parquet --extra notify --extra build -o requirements.lock
+	$(COMPILE) --extra parquet --extra notify --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-dagster.in -o $(RECEIVERS)/requirements-dagster.lock
 	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-airflow.in -o $(RECEIVERS)/requirements-airflow.lock
 	$(filter-out pyproject.toml,$(COMPILE)) $(RECEIVERS)/requirements-argo.in -o $(RECEIVERS)/requirements-argo.lock

@@ -19,7 +19,7 @@ FEATURES, LEADERS = 50, 3
 FIRST_MS, STEP_MS = 1_700_000_000_000, 1_000
 COMMON = 0.6
 """What part of each feature is common to all of them: any two correlate by its square."""
-SHIFTS = (0.25, 0.5, 1.0)
+SHIFTS = (0.5, 1.0)
 
 
 @dataclass(frozen=True)

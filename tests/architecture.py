@@ -17,7 +17,7 @@ PACKAGE = "driftd"
 # fmt: off
 PURE = (
     "alignment", "api", "config", "contract", "decode", "detectors", "engine", "errors", "journal", "labelling",
-    "performance", "reference",
+    "notify", "performance", "reference",
     "shard", "shard_alert", "shard_parts", "shard_view", "suggestion", "ticks",
 )
 # fmt: on

@@ -19,11 +19,15 @@ DELAY = 30
 
 @dataclass(frozen=True)
 class Change:
-    """What changes with the prediction number `at`: inputs move by `shift`, of the labels `turned` follow no score."""
+    """What changes with the prediction number `at`: inputs move by `shift`, of the labels `turned` follow no score.
+
+    Where a `shop` is named, the labels of this one only.
+    """
 
     at: int
     shift: float = 0.0
     turned: float = 0.0
+    shop: int | None = None
 
 
 UNCHANGED = Change(0)
@@ -52,11 +56,13 @@ def scored(seed: int, count: int, change: Change = UNCHANGED, segments: int = 0)
     odds = random.normal(0.0, 2.0, count)
     truth = random.random(count) < 1 / (1 + np.exp(-odds))
     late = np.arange(count) >= change.at if change.turned or change.shift else np.zeros(count, np.bool_)
+    shops = np.random.default_rng(seed + 1).integers(0, max(segments, 1), count)
     follows_nothing = late & (random.random(count) < change.turned)
+    if change.shop is not None:
+        follows_nothing &= shops == change.shop
     truth = np.where(follows_nothing, random.random(count) < 0.5, truth)
     said = 1 / (1 + np.exp(-2 * odds))
     feature = random.normal(0.0, 1.0, count) + np.where(late, change.shift, 0.0)
-    shops = random.integers(0, max(segments, 1), count)
     records: list[Record] = []
     for i in range(count):
         at_ms = START_MS + i * STEP_MS

@@ -178,7 +178,10 @@ def test_daemon_is_a_source_root_and_no_package() -> None:
     assert {path.parts[1] for path in architecture.committed() if path.parts[0] == "daemon"} == {"driftd"}
 
 
-LOCKS = {"requirements.lock": ("parquet", "build"), "requirements-dev.lock": ("parquet", "build", "dev")}
+LOCKS = {
+    "requirements.lock": ("parquet", "notify", "build"),
+    "requirements-dev.lock": ("parquet", "notify", "build", "dev"),
+}
 
 
 @pytest.mark.parametrize("name", [*LOCKS, "requirements-java.lock"])

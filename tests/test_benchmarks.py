@@ -9,14 +9,17 @@ from river import drift
 from river.drift import kswin
 
 from benchmarks import (
+    batch_speed,
     detector_speed,
     join_speed,
     label_pictures,
     labelling,
     memory,
+    notify_latency,
     performance_speed,
     replay_speed,
     service_speed,
+    storm,
 )
 from benchmarks.closed_loop import measure as closed_loop
 from benchmarks.detection import measure as detection
@@ -56,6 +59,15 @@ def test_replay_speed_tells_every_stage_and_writes_what_it_printed(tmp_path: Pat
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["rows"] == rows
     assert document["settings"]["events"] == "6000"
+
+
+def test_batches_of_few_records_are_measured_beside_those_of_many() -> None:
+    rows = batch_speed.main(["--warm", "2500", "--records", "500", "--features", "4", "--repeats", "1"])
+    measured = [(row["records"], row["per_batch"]) for row in rows]
+    kinds = ("predictions", "predictions and labels")
+    assert measured == [(kind, size) for kind in kinds for size in (batch_speed.SMALL, 500)]
+    assert [row["times_large"] for row in rows if row["per_batch"] == 500] == [1.0, 1.0]
+    assert all(isinstance(row["commit_ms"], float) and row["commit_ms"] > 0 for row in rows)
 
 
 def test_performance_speed_tells_every_part() -> None:
@@ -164,6 +176,12 @@ def test_the_service_is_measured_beside_what_a_user_would_write() -> None:
     assert all(isinstance(row["events_per_s"], float) and row["events_per_s"] > 0 for row in rows)
 
 
+def test_the_way_of_an_alert_to_its_webhook_is_timed() -> None:
+    rows = notify_latency.main(["--alerts", "10", "--rates", "50"])
+    assert [row["since"] for row in rows] == ["its timestamp", "its commit"]
+    assert all(isinstance(row["p99_ms"], float) for row in rows)
+
+
 def test_a_table_is_aligned() -> None:
     assert (
         table([{"a": "x", "n": 1.5}, {"a": "long", "n": 12345}]) == "a          n\nx        1.5\nlong  12,345"
@@ -187,6 +205,15 @@ def said(values: list[float]) -> list[tuple[bool, float]]:
         detector.update(value)
         told.append((detector.drift_detected, detector.p_value))
     return told
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fifty_features_that_shift_at_once_are_one_incident_that_the_right_ones_lead(seed: int) -> None:
+    told = storm.storm(seed, 0.5)
+    assert (told.incidents, told.again) == (1, 0)
+    assert told.pages <= 2
+    assert told.first_right
+    assert told.last_right
 
 
 def test_the_closed_loop_asks_once_for_a_change_and_is_right_again(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Labels that say otherwise than what was expected without them are told as a change of concept, and only those."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,24 @@ def test_a_change_of_concept_with_unchanged_inputs_is_told_as_what_it_is(seed: i
     assert first["decided"]["at_ms"] >= START_MS + TURNED.at * 1000
     assert first["decided"]["at_ms"] <= START_MS + TURNED.at * 1000 + 8 * PERIOD_MS
     assert abs(first["onset"]["at_ms"] - START_MS - TURNED.at * 1000) <= 2 * PERIOD_MS
+
+
+@pytest.mark.parametrize(("shop", "segment"), [(2, "shop=2"), (None, None)])
+def test_a_loss_that_is_one_segments_names_it_in_the_alert_and_in_the_request(
+    shop: int | None, segment: str | None
+) -> None:
+    turned = replace(TURNED, turned=0.9, shop=shop)
+    engine = Engine(config())
+    events = engine.apply(scored(1, 40 * PER_PERIOD, turned, segments=4)).events
+    told = [json.loads(e.value)["data"] for e in events if "alert" in e.event_type]
+    claims = [one["claim"] for one in divergences(told)]
+    assert claims[-1]["segment"] == segment
+    sentences = [one["change"] for one in divergences(told)]
+    assert sentences[-1].endswith(f"the concept has changed, most of all where {segment}") is (
+        segment is not None
+    )
+    requests = [json.loads(e.value)["data"] for e in events if e.event_type.endswith("requested.v1")]
+    assert {request["segment"] for request in requests} <= {segment, None}
 
 
 def test_it_is_over_some_periods_after_the_concept_is_back() -> None:

@@ -43,7 +43,7 @@ WRONG = {
     "a quoted key over two lines of output": (
         '"a\\nb" = 1\n',
         r'config.toml:1: "a\nb": unknown key. There is: '
-        "defaults, http, kafka, limits, log, models, topics.",
+        "defaults, http, kafka, limits, log, models, notifier, notify, topics.",
     ),
     "a text for a number": (
         '[kafka]\n\ncommit_interval_ms = "1s"\n',
@@ -233,7 +233,7 @@ def options(table: type[Table], name: str) -> list[tuple[str, str, str]]:
         path = f"{name}.{key}".removeprefix(".")
         if isinstance(inner, type) and issubclass(inner, Table):
             found += options(inner, path)
-        elif key not in ("models", "detectors"):
+        elif key not in ("models", "detectors", "notify"):
             found.append((name, key, (field.description or "").rstrip(".")))
     return found
 

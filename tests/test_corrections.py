@@ -23,8 +23,7 @@ STEP_MS = 1000
 PERIODS = 5
 START_MS = FIRST_MS // PERIOD_MS * PERIOD_MS
 COSTS = {("cat", "dog"): 5.0, ("dog", "cat"): 2.5, ("cow", "cat"): 0.125, ("dog", "dog"): -1.0}
-CONFIG = load_config(
-    f"""
+TABLE = f"""
 [defaults.reference]
 learn_events = 50
 [defaults.labels]
@@ -33,9 +32,8 @@ period_ms = {PERIOD_MS}
 cat = {{ dog = 5.0 }}
 dog = {{ cat = 2.5, dog = -1.0 }}
 cow = {{ cat = 0.125 }}
-""",
-    "costs.toml",
-)
+"""
+CONFIG = load_config(TABLE, "costs.toml")
 NAMES = ("cat", "cow", "dog")
 Event = dict[str, Any]
 
@@ -180,6 +178,18 @@ def test_the_cost_of_a_period_has_an_interval_that_is_that_of_its_mean_times_its
         mean, total = (np.array(period.figures[name], np.float64) for name in ("cost", "cost_total"))
         assert total == pytest.approx(period.predictions * mean)
         assert mean[1] < mean[0] < mean[2]
+
+
+def test_a_class_that_only_the_table_of_costs_knows_is_told() -> None:
+    stream = recording(6)[:1_500]
+    for rows, unmet in (("", ()), ("hen = { cat = 1.0 }\nDog = { cow = 1.0 }\n", ("hen", "Dog"))):
+        engine = Engine(load_config(TABLE + rows, "costs.toml"))
+        engine.apply(stream)
+        told = model_performance(engine.monitors["m"])
+        assert told.costs_unmet == unmet
+        assert [line for line in period_lines(told) if "labels.cost" in line] == [
+            "labels.cost names what no prediction and no label was: hen, Dog"
+        ] * bool(unmet)
 
 
 def told_with_segments(names: int) -> ModelPerformance:

@@ -77,6 +77,22 @@ def test_what_is_still_getting_better_is_no_reference() -> None:
     assert error_rate(engine) == pytest.approx(0.05, abs=0.03)
 
 
+def test_a_reference_that_is_found_moving_is_counted_anew_from_its_first_number_of_events() -> None:
+    engine = Engine(CONFIG)
+    told = records((600, 0.95), (260, 0.5), (1_200, 0.02))
+    engine.apply(told[:1_400])
+    outcomes = engine.monitors["m"].outcomes
+    assert outcomes.renewing
+    # so many are wanted of one that could not judge anything when it had its first ones
+    outcomes.reference_events = 2 * outcomes.first_events
+    engine.apply(told[1_400:3_200])
+    assert outcomes.renewing
+    assert outcomes.reference_events == outcomes.first_events
+    engine.apply(told[3_200:])
+    assert not outcomes.renewing
+    assert error_rate(engine) == pytest.approx(0.02, abs=0.02)
+
+
 def test_errors_that_rise_before_the_new_reference_is_complete_leave_the_old_one() -> None:
     engine = Engine(CONFIG)
     told = records((600, 0.3), (200, 0.02), (400, 0.9))

@@ -51,7 +51,7 @@ def test_a_daemon_killed_at_random_moments_says_what_an_uninterrupted_one_says(
     assert len(set(places)) > KILLS / 2, "most kills hit a daemon that had done nothing"
 
     with Daemon(killed, "last") as daemon:
-        wait_until(killed.is_done, "the rest", seconds_max=60 + KILLS)
+        wait_until(killed.is_done, "the rest", seconds_max=120 + KILLS)
         assert daemon.stop() == 0
 
     expected, found = calm.outputs(), killed.outputs()

@@ -62,6 +62,17 @@ def test_ticks_that_do_not_know_the_rate_yet_leave_a_stop_to_the_label_watch_and
     assert kinds == [("label_quality", ["labels.labels_stopped"])]
 
 
+def test_a_stop_within_a_window_of_labels_is_not_told_as_thin_labels_besides() -> None:
+    stop = 5315
+
+    def stopping_there(i: int, answer: Any, rng: random.Random) -> list[Labelled]:
+        return [] if i >= stop or rng.random() < 0.1 else usual(i, answer, rng)
+
+    stream = records(stop + 600, stopping_there, seed=11)
+    assert opened(Engine(CONFIG).apply(stream).events) == [("label_quality", ["labels.labels_stopped"])]
+    assert opened(Engine(TICKED).apply(with_ticks(stream)).events) == [("silence", ["labels"])]
+
+
 def test_labels_that_still_trickle_are_no_silence_but_are_told() -> None:
     def trickling(i: int, answer: Any, rng: random.Random) -> list[Labelled]:
         return usual(i, answer, rng) if i < CHANGE or i % 40 == 0 else []

@@ -77,6 +77,26 @@ def test_labels_that_stop_are_noticed_by_ticks_alone_once_predictions_stop_too()
     assert findings(replace(feed, kept=1.0)) == []
 
 
+def test_labels_that_stop_are_not_told_as_thin_wherever_in_a_window_that_is() -> None:
+    feed = replace(PLAIN, kept=0.0, change_h=8.0, hours=9.0)
+    for delays in (PLAIN.delays, minutes(40, 0.5)):
+        for seed in range(10):
+            found = findings(replace(feed, delays=delays), seed)
+            assert [one.what for _, one in found] == [What.LABELS_STOPPED], seed
+
+
+def test_labels_that_are_thin_and_stop_then_are_no_longer_thin() -> None:
+    events = replace(PLAIN, kept=0.4).events(np.random.default_rng(3))
+    watch = LabelStreamWatch(BUDGET)
+    stop_ms = START_MS + 25 * HOUR_MS
+    assert [one.what for one in fed(watch, [e for e in events if e[0] < stop_ms])] == [What.LABELS_THIN]
+    fed(watch, [e for e in events if e[0] >= stop_ms and e[1] is not Comes.LABEL])
+    (finding,) = watch.findings
+    assert finding.what is What.LABELS_STOPPED
+    assert finding.labels == 0
+    assert abs(finding.onset_at_ms - stop_ms) < HOUR_MS / 10
+
+
 def test_one_tick_after_a_silence_tells_that_labels_are_missing() -> None:
     events = [event for event in PLAIN.events(np.random.default_rng(2)) if event[0] < START_MS + 20 * HOUR_MS]
     watch = LabelStreamWatch(BUDGET)

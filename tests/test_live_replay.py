@@ -38,6 +38,7 @@ def test_a_recording_of_what_a_daemon_saw_replays_to_the_same_bytes(
         wait_until(lambda: sum(setup.applied().values()) > len(records) / 3, "a third of the stream")
         assert daemon.stop() == 0
     with Daemon(setup, "second") as daemon:
+        daemon.wait_for("shard runs")  # the first one may have been as far as that
         sender.join()
         wait_until(setup.is_done, "the rest of the stream")
         assert daemon.stop() == 0

@@ -17,6 +17,7 @@ from driftd.config_models import (
     Panes,
     Reference,
 )
+from driftd.config_notify import Notifier, Notify
 from driftd.config_tables import Http, Kafka, Limits, Log, Topics
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "Log",
     "ModelConfig",
     "ModelSettings",
+    "Notifier",
+    "Notify",
     "Operations",
     "Panes",
     "Reference",
@@ -49,6 +52,10 @@ class Config(Table):
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)
     limits: Limits = Field(default_factory=Limits)
+    notifier: Notifier = Field(default_factory=Notifier)
+    notify: tuple[Notify, ...] = Field(
+        default=(), strict=False, description="Whom `driftd notify` tells, one entry each."
+    )
     defaults: ModelSettings = Field(default_factory=ModelSettings)
     models: tuple[ModelConfig, ...] = Field(
         default=(), strict=False, description="Models that differ from [defaults]."
@@ -68,6 +75,12 @@ class Config(Table):
             self._settings[model.name] = settings
             if settings.reference != self.defaults.reference or settings.panes != self.defaults.panes:
                 problems += settings_problems(("models", index), settings)
+        names = [receiver.name for receiver in self.notify]
+        problems += [
+            Problem(("notify", index, "name"), f'"{name}" is the name of another receiver. Name each once.')
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
         if problems:
             refuse(problems)
         return self

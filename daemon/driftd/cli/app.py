@@ -34,6 +34,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("driftd.cli.models:models", "Show how the models of a running daemon are."),
     "top": ("driftd.cli.top:top", "Show the same again and again, as it changes."),
     "run": ("driftd.cli.run:run", "Run the daemon: watch the topics of a Kafka cluster."),
+    "notify": (
+        "driftd.cli.notify:notify",
+        "Tell people and programs what is published: webhooks, chat, pagers.",
+    ),
     "replay": ("driftd.cli.replay:replay", "Run recordings through the same engine, without a broker."),
     "record": ("driftd.cli.record:record", "Write what is in the topics to a recording."),
     "import": (

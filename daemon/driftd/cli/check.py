@@ -5,6 +5,7 @@ Rule: a mistake is an error (78) and ends here; a warning is something that work
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from driftd.cli.config_file import find_config, read_config
 from driftd.cli.output import Format, note, say, say_json, table
@@ -61,6 +62,10 @@ def warnings(config: Config) -> list[str]:
     remote = [broker for broker in config.kafka.brokers if not is_loopback(broker.rpartition(":")[0])]
     if config.kafka.security_protocol == "SASL_PLAINTEXT" and remote:
         found.append(f"kafka.security_protocol: the login goes to {remote[0]} in the clear. Use SASL_SSL.")
+    for receiver in config.notify:
+        parts = urlsplit(receiver.url or "")
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            found.append(f"notify {receiver.name}: alerts go to {parts.hostname} in the clear. Use https.")
     named: dict[str, ModelSettings] = {"defaults": config.defaults}
     named |= {f"model {model.name}": config.for_model(model.name) for model in config.models}
     for where, settings in named.items():
@@ -100,6 +105,7 @@ def _summary(config: Config) -> str:
             f"brokers  {', '.join(config.kafka.brokers)} ({config.kafka.security_protocol})",
             f"in       {', '.join(topics.inputs)}",
             f"out      {topics.alerts}, {topics.retraining}, {topics.rejected}",
+            f"notify   {', '.join(f'{one.name} ({one.type})' for one in config.notify) or 'nobody'}",
             f"http     {f'{config.http.host}:{config.http.port}' if config.http.enabled else 'off'}",
             "",
             table(headers, rows),

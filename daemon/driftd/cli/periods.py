@@ -51,6 +51,8 @@ def period_lines(model: ModelPerformance) -> list[str]:
         lines.append(
             f"{model.other_segments:,} predictions are of segments that are too many to be told apart (other)"
         )
+    if model.costs_unmet:
+        lines.append(f"labels.cost names what no prediction and no label was: {', '.join(model.costs_unmet)}")
     if model.refused:
         told = ", ".join(f"{reason} {count:,}" for reason, count in model.refused.items())
         lines.append(f"not counted: {told}")
@@ -110,6 +112,7 @@ def performance_document(model: ModelPerformance) -> dict[str, Any]:
         "model_version": model.version,
         "refused": dict(model.refused),
         "other_segments": model.other_segments,
+        **({"costs_unmet": list(model.costs_unmet)} if model.costs_unmet else {}),
         "periods": [_document(period) for period in model.periods],
     }
 

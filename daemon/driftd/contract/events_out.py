@@ -46,6 +46,10 @@ class ClaimData(Data):
     )
     after: float = Field(description="The same since the change.")
     events: int = Field(description="How many labels `after` rests on.")
+    segment: str | None = Field(
+        None,
+        description="The segment, as name=value, that has most of it; null where it is not one segment's.",
+    )
 
 
 class Contributor(Data):
@@ -170,6 +174,9 @@ class RetrainingData(Data):
     summary: str = Field(description="What is asked for, or what became of it, for a person.")
     evidence: list[Contributor] = Field(description="The signals that changed, the strongest first.")
     data_range: DataRange = Field(description="The data that shows the change.")
+    segment: str | None = Field(
+        description="The segment, as name=value, that has most of the loss; null where it is not one segment's."
+    )
     risk_before: float | None = Field(description="Mean error or loss in the reference, null where unknown.")
     risk_after: float | None = Field(description="Mean error or loss since the onset, null where unknown.")
     risk_new: float | None = Field(

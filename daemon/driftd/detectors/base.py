@@ -139,7 +139,7 @@ class Claim:
     """What is found about something that is no signal, and so has no panes to take figures from.
 
     `sentence` is for a person; `parties` are whom it is about, in order. `before` and `after` are the figure that the
-    sentence tells, which rests on `events`.
+    sentence tells, which rests on `events`. `segment` names the part of the events that it is most of all about.
     """
 
     sentence: str
@@ -147,6 +147,7 @@ class Claim:
     before: float
     after: float
     events: int
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

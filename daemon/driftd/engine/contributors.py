@@ -30,7 +30,13 @@ def said_by_itself(finding: Finding, share: float) -> Contributor | None:
         after=figures,
         claim=None
         if claim is None
-        else ClaimData(parties=list(claim.parties), before=before, after=after, events=claim.events),
+        else ClaimData(
+            parties=list(claim.parties),
+            before=before,
+            after=after,
+            events=claim.events,
+            segment=claim.segment,
+        ),
     )
 
 

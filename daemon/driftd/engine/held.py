@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.engine.id_index import NO_KEY, IdIndex
+from driftd.engine.id_index import FEW, NO_KEY, IdIndex
 from driftd.engine.pairs import PredictionValue
 from driftd.engine.texts import NO_TEXT, Texts
 
@@ -70,6 +70,7 @@ class Pending(NamedTuple):
 class Views:
     """Columns that are looked at one by one: through a view of memory that takes a third of the time."""
 
+    keys: Any
     at_ms: Any
     label_kinds: Any
     label_values: Any
@@ -137,10 +138,14 @@ class Held:
         """What a prediction is counted with, in bytes, beside its texts."""
         return ROW_BYTES + SCORE_BYTES * self.classes
 
-    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def find(self, keys: NDArray[np.uint64]) -> list[int]:
         """The numbers of the predictions with `keys`, (n,); -1 where there is none."""
-        rows = self.index.find(keys, self.columns["keys"])
-        return np.where(rows < 0, -1, self.first + ((rows - self.first) & self.mask))
+        if len(keys) <= FEW:
+            rows = self.index.find_few(keys.tolist(), self.views.keys)
+        else:
+            rows = self.index.find(keys, self.columns["keys"]).tolist()
+        first, mask = self.first, self.mask
+        return [-1 if row < 0 else first + ((row - first) & mask) for row in rows]
 
     def append(
         self,

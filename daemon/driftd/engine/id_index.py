@@ -4,7 +4,8 @@ An id is known by its hash (64 bits), and looked for by open addressing with lin
 Rows that were let go have no key any more, so nothing has to be taken out of here; it is made anew when it fills.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 NO_KEY: Final = 0
 """The key of a row that holds nothing; `id_keys` gives it to no id."""
 SLOTS_PER_ROW: Final = 4
+FEW: Final = 64
+"""So many ids are looked for one by one, which is sooner than a dozen calls of numpy."""
 FILLED_MAX: Final = 0.6
 """More filled slots than that and a search for what is not there takes more than four steps on average."""
 
@@ -22,7 +25,21 @@ class IdIndex:
     def __init__(self, rows: int) -> None:
         """Empty, for a ring of `rows` rows, a power of two."""
         self._slots = np.full(rows * SLOTS_PER_ROW, -1, np.int32)
+        self._view = self._slots.data
         self._filled = 0
+
+    def find_few(self, wanted: Sequence[int], keys: Any) -> list[int]:
+        """As `find`, for few; `keys` is a view of the memory of those of the ring."""
+        slots, mask = self._view, len(self._slots) - 1
+        found: list[int] = []
+        for key in wanted:
+            at = key & mask
+            row = slots[at]
+            while row >= 0 and keys[row] != key:
+                at = (at + 1) & mask
+                row = slots[at]
+            found.append(row)
+        return found
 
     def find(self, wanted: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The rows, of the ring `keys`, that hold the `wanted`, (n,); -1 where none does."""
@@ -53,6 +70,9 @@ class IdIndex:
             rows = np.flatnonzero(keys)
         mask = len(self._slots) - 1
         self._filled += len(rows)
+        if len(rows) <= FEW:
+            self._add_few(rows.tolist(), keys[rows].tolist())
+            return
         at = (keys[rows] & np.uint64(mask)).astype(np.int64)
         while len(rows):
             free = self._slots[at] < 0
@@ -60,3 +80,11 @@ class IdIndex:
             # of several that wanted one slot the last one has it
             on = self._slots[at] != rows
             rows, at = rows[on], (at[on] + 1) & mask
+
+    def _add_few(self, rows: Sequence[int], keys: Sequence[int]) -> None:
+        slots, mask = self._view, len(self._slots) - 1
+        for row, key in zip(rows, keys, strict=True):
+            at = key & mask
+            while slots[at] >= 0:
+                at = (at + 1) & mask
+            slots[at] = row

@@ -27,6 +27,7 @@ from driftd.engine.plain import (
     CORRECTIONS,
     EARLY,
     FIRST_LABELS,
+    REPEATED,
     attach_corrections,
     attach_first,
     has_room_for,
@@ -36,7 +37,7 @@ from driftd.engine.waiting import Waiting
 
 PredictionRow = tuple[int, int, int, PredictionValue, str | None, int]
 """Key, number that it was held under before the batch, time, prediction, segment, position of its record."""
-RUN_MIN = 8
+RUN_MIN = 16
 """So many predictions without a label in between are worth being held at once."""
 
 
@@ -102,14 +103,11 @@ class Join:
 
     def label_all(self, said: Labels, begin: int, end: int) -> None:
         """Join the labels from `begin` to before `end` with their predictions, in their order, or hold them."""
-        while begin < end:
-            stop = min(end, begin + self.waiting.log.room)
-            part = said.slice(begin, stop)
-            if stop - begin < RUN_MIN or not has_room_for(self.waiting, [*part.labels, *part.annotators]):
-                self._label_each(part)
-            else:
-                self._label_run(part)
-            begin = stop
+        part = said.slice(begin, end)
+        if end - begin < RUN_MIN or not has_room_for(self.waiting, [*part.labels, *part.annotators]):
+            self._label_each(part)
+        else:
+            self._label_run(part)
 
     def _label_run(self, said: Labels) -> None:
         """Join labels, runs of plain ones at once; in a run no prediction is let go."""
@@ -125,22 +123,36 @@ class Join:
         plain = plainness(waiting, numbers, said)
         plain[numbers < first] = EARLY
         ends = [*(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(known)]
-        begin = 0
-        for end in ends:
+        kinds, begin = plain.tolist(), 0
+        while begin < len(known):
+            end, kind = ends[0], kinds[begin]
+            if kind in (FIRST_LABELS, CORRECTIONS):
+                end = min(end, begin + waiting.log.room)
+            if end == ends[0]:
+                del ends[0]
             part = said.slice(begin, end)
-            if plain[begin] == FIRST_LABELS and end - begin >= RUN_MIN:
-                attach_first(waiting, numbers[begin:end], part)
-            elif plain[begin] == CORRECTIONS and end - begin >= RUN_MIN and not self._may_release:
-                attach_corrections(waiting, numbers[begin:end], part)
-            elif plain[begin] == EARLY and end - begin >= RUN_MIN:
-                self._hold_run(part)
-            else:
+            if end - begin < RUN_MIN or not self._take_run(kind, numbers[begin:end], part):
                 self._label_each(part)
             begin = end
 
+    def _take_run(self, kind: int, numbers: NDArray[np.int64], said: Labels) -> bool:
+        """Join labels that are all of one kind, see `plainness`; False, and nothing done, where they are not plain."""
+        waiting = self.waiting
+        if kind == FIRST_LABELS:
+            attach_first(waiting, numbers, said)
+        elif kind == CORRECTIONS and not self._may_release:
+            attach_corrections(waiting, numbers, said)
+        elif kind == REPEATED and not self._may_release:
+            waiting.counts.labels_repeated += len(numbers)
+        elif kind == EARLY:
+            self._hold_run(said)
+        else:
+            return False
+        return True
+
     def _hold_run(self, said: Labels) -> None:
         """Hold labels that all came before their predictions; the oldest go in the same order as one by one."""
-        coming = list(map(EarlyLabel, said.keys, said.labels, said.at_ms, said.annotators, said.weights))
+        coming = list(zip(said.keys, said.labels, said.at_ms, said.annotators, said.weights, strict=True))
         if not self.early.add_run(coming, self.settings.waiting_labels_bytes_max):
             # whether count or bytes let one go depends on when each is looked at
             for early in coming:
@@ -154,7 +166,7 @@ class Join:
         for position, key, known, label, at_ms, annotator, weight in zip(*said, strict=True):
             number = known if known >= waiting.held.first else fresh.get(key, -1)
             if number < waiting.held.first:
-                self._hold_early(EarlyLabel(key, label, at_ms, annotator, weight))
+                self._hold_early((key, label, at_ms, annotator, weight))
                 continue
             waiting.attach(number, label, at_ms, annotator, weight, position)
             if self._may_release:
@@ -182,7 +194,7 @@ class Join:
 
     def find(self, keys: NDArray[np.uint64]) -> list[int]:
         """The numbers that `keys` are held under, -1 where one is not."""
-        return list(self.waiting.held.find(keys).tolist())
+        return self.waiting.held.find(keys)
 
     def source_index(self, source: tuple[str, int]) -> int:
         """The number by which the join knows the partition `source`."""

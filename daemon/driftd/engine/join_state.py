@@ -12,7 +12,7 @@ import numpy as np
 
 from driftd.contract.record import Source
 from driftd.engine.early import EarlyLabels
-from driftd.engine.gather import Said
+from driftd.engine.gather import Waits
 from driftd.engine.held import SEGMENT_PREDICTIONS, Held
 from driftd.engine.join import Join
 from driftd.engine.label_log import restored_log
@@ -75,8 +75,8 @@ def restore_join(join: Join, parts: Mapping[str, Document]) -> None:
     join.early = EarlyLabels()
     join.early.fill(head["early"], _numbered(parts, "early."))
     for said in _said_from_json(head["ready"]):
-        waiting.ready.append(said[1])  # in order, so a heap as it stands
-        waiting.said_of[said[1]] = said
+        waiting.ready.append(said[0])  # in order, so a heap as it stands
+        waiting.said_of[said[0]] = said
     waiting.overdue = [pairs_from_json(head["overdue"])] if head["overdue"] else []
     waiting.stored_number = waiting.next_number
 
@@ -144,10 +144,10 @@ def _fill_segment(held: Held, document: Document) -> None:
     held.end += len(rows)
 
 
-def _said_to_json(said: Sequence[Said]) -> Document:
+def _said_to_json(said: Sequence[Waits]) -> Document:
     if not said:
         return {}
-    _, numbers, labels, at_ms, annotators, weights, *_ = zip(*said, strict=True)
+    numbers, labels, at_ms, annotators, weights = zip(*said, strict=True)
     return {
         "numbers": rising_to_json(numbers),
         "labels": values_to_json(labels),
@@ -157,7 +157,7 @@ def _said_to_json(said: Sequence[Said]) -> Document:
     }
 
 
-def _said_from_json(document: Document) -> list[Said]:
+def _said_from_json(document: Document) -> list[Waits]:
     if not document:
         return []
     numbers = rising_from_json(document["numbers"]).tolist()
@@ -169,7 +169,7 @@ def _said_from_json(document: Document) -> list[Said]:
         values_from_json(document["weights"]),
         strict=True,
     )
-    return [(0, *row, PairKind.FIRST, None, None, row[2], 0.0) for row in columns]
+    return list(columns)
 
 
 def pairs_to_json(pairs: Pairs) -> Document:

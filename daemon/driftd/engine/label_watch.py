@@ -12,14 +12,12 @@ twice as many; a label counts as one of `per_events`.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
 from typing import Any, Final, TypeGuard, TypeVar
-
-import numpy as np
 
 from driftd.config import Labels, ModelSettings
 from driftd.contract.record import Record
 from driftd.detectors.base import Claim, Effect, Finding
+from driftd.engine.label_coming import Coming, Kept
 from driftd.engine.label_stops import LabelStops
 from driftd.engine.learning import Task
 from driftd.engine.pairs import PairKind, Pairs
@@ -44,7 +42,6 @@ BUDGET_LABELS_FIRST: Final = 1e7
 BUDGET_LABELS_MIN: Final = 1e4
 BUDGET_LABELS_MAX: Final = 1e12
 SPAN_MS_MIN: Final = 1_000
-PREDICTION, LABEL = Comes.PREDICTION, Comes.LABEL
 MARKS_MAX: Final = 32
 """So many records are remembered to tell where a change began; the older, the farther apart."""
 
@@ -72,6 +69,7 @@ class LabelWatch:
         self.annotators: AnnotatorWatch | None = None
         self.conventions: ConventionWatch | None = None
         self._rule = text_rule(settings.labels)
+        self._kept = Kept()
 
     def add(
         self,
@@ -85,24 +83,36 @@ class LabelWatch:
 
         What is found, with the positions of the deciding records. `task` is what the model does, None if not known yet.
         """
-        if not self.events:
+        if not self.events and not self._kept:
             if not joined_at:
                 return []
             predictions = [one for one in predictions if one[0] >= joined_at[0]]
-        positions = np.array([*(one[0] for one in predictions), *joined_at], np.int64)
-        # stable: a prediction comes before the labels that waited for it
-        order = np.argsort(positions, kind="stable").tolist()
-        coming = _Coming(predictions, pairs, order)
+        if not predictions and not joined_at:
+            return []
+        if task is Task.REGRESSION:
+            self.mapping = None
+        begin = self._kept.records
+        self._kept.keep(predictions, pairs, joined_at, len(records))
+        if self.events % LOOK_EVENTS + len(self._kept) < LOOK_EVENTS:
+            return []
+        return self._take(records, begin)
+
+    def flush(self) -> None:
+        """Let the watches take what is kept for the next look."""
+        if self._kept:
+            self._take((), 0)
+
+    def _take(self, records: Sequence[Record], first: int) -> list[tuple[int, Evaluation]]:
+        """Let the watches take what is kept, and look; `records` are those from the position `first` on."""
+        coming = self._kept.take()
         told: list[tuple[int, Evaluation]] = []
         begin = 0
-        while begin < len(order):
-            end = min(begin + LOOK_EVENTS - self.events % LOOK_EVENTS, len(order))
-            if task is Task.REGRESSION:
-                self.mapping = None
+        while begin < len(coming.positions):
+            end = min(begin + LOOK_EVENTS - self.events % LOOK_EVENTS, len(coming.positions))
             self._feed(coming, begin, end)
             self.events += end - begin
             if self.events % LOOK_EVENTS == 0:
-                position = int(positions[order[end - 1]])
+                position = coming.positions[end - 1] - first
                 record = records[position]
                 place = Place(coming.at_ms[end - 1], record.topic, record.partition, record.offset)
                 told += [(position, looked) for looked in self._look(place)]
@@ -111,6 +121,7 @@ class LabelWatch:
 
     def tick(self, place: Place, pulse: Pulse) -> Evaluation | None:
         """Time has passed, to `place`, and `pulse` knows it; what holds then, None if nothing does."""
+        self.flush()
         self.stops.tick(place.at_ms, pulse, self.labels)
         if not self.events:
             return None
@@ -118,7 +129,7 @@ class LabelWatch:
         findings = self._findings()
         return self._evaluation(place, findings, pane_done=False) if findings else None
 
-    def _feed(self, coming: "_Coming", begin: int, end: int) -> None:
+    def _feed(self, coming: Coming, begin: int, end: int) -> None:
         """Let each watch take the events from `begin` to before `end`, which are all of one look."""
         self.stream.update(
             coming.comes[begin:end],
@@ -246,27 +257,6 @@ class LabelWatch:
     @staticmethod
     def _evaluation(place: Place, findings: Sequence[Finding], *, pane_done: bool) -> Evaluation:
         return Evaluation(StreamName.LABELS, 0, place, tuple(findings), pane_done, (), {})
-
-
-class _Coming:
-    """Events in the order of their records, as columns that can be cut anywhere."""
-
-    def __init__(
-        self, predictions: Sequence[tuple[int, int, object]], pairs: Pairs, order: Sequence[int]
-    ) -> None:
-        count = len(predictions)
-        labelled: list[int] = pairs.labelled_at_ms.tolist()
-        predicted = [
-            None if kind is PairKind.AGREEMENT else at
-            for kind, at in zip(pairs.kinds, pairs.at_ms.tolist(), strict=True)
-        ]
-        self.pairs, self.labelled_at_ms = pairs, labelled
-        is_label = [index >= count for index in order]
-        self.comes = [LABEL if one else PREDICTION for one in is_label]
-        self.at_ms = [labelled[i - count] if i >= count else predictions[i][1] for i in order]
-        self.predicted_at_ms = [predicted[i - count] if i >= count else None for i in order]
-        self.corrected = [i >= count and pairs.kinds[i - count] is PairKind.CORRECTION for i in order]
-        self.labels_before = [0, *accumulate(is_label)]
 
 
 def begun(kind: type[Watch], budget_labels: float, labels: int, index: int, at_ms: Sequence[int]) -> Watch:

@@ -62,6 +62,7 @@ class Memory:
 
 def monitor_entries(monitor: Monitor, memory: Memory, whole: bool) -> dict[str, Document | None]:
     """The parts of `monitor`, None for one to delete: all of them, or those that may have changed since last time."""
+    monitor.label_watch.flush()
     entries: dict[str, Document | None] = {"head": _head(monitor), "pulse": pulse_entry(monitor)}
     for stream in (monitor.inputs, monitor.outcomes):
         entries[f"stream.{stream.name.value}"] = _stream(stream)

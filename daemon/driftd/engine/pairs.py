@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from math import isnan
 from typing import Any, Final, TypeAlias
 
@@ -185,9 +186,7 @@ def joined_pairs(parts: Sequence[Pairs]) -> Pairs:
         if name == "scores":
             values = [_widened(part, classes) for part in parts]
         return (
-            np.concatenate(values)
-            if isinstance(values[0], np.ndarray)
-            else [item for value in values for item in value]
+            np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
         )
 
     columns: dict[str, Any] = {name: column(name) for name in COLUMNS}

@@ -27,6 +27,7 @@ from driftd.engine.performance_columns import SEGMENTS_MAX, Columns
 from driftd.engine.period_counting import Came, Made, all_made, count_all
 from driftd.engine.period_status import Counted, PeriodStatus, period_statuses
 from driftd.engine.stream import Evaluation, Stream, StreamName
+from driftd.engine.worst_segment import with_segment
 from driftd.performance.codes import MISSING
 from driftd.performance.estimate import Estimates
 from driftd.performance.expected import divergence
@@ -230,8 +231,11 @@ class PerformanceWatch:
         finding = self.divergence.finding(self._began, self.estimates.learned_labels)
         if finding is None and not was_raised:
             return None
-        findings = () if finding is None else (finding,)
-        return Evaluation(StreamName.PERIODS, 0, place, findings, True, (), {})
+        maturity = Maturity(self.periods, place.at_ms)
+        findings = [
+            with_segment(one, maturity, self.columns, self.settled) for one in (finding,) if one is not None
+        ]
+        return Evaluation(StreamName.PERIODS, 0, place, tuple(findings), True, (), {})
 
     def _settle(self, periods: Periods, estimates: Estimates, now_ms: int) -> bool:
         """Let periods whose labels are complete teach, or be compared; whether any was compared."""

@@ -13,6 +13,7 @@ from driftd.performance import metrics
 from driftd.performance.correction import Figure
 from driftd.performance.estimate import Estimates
 from driftd.performance.expected import Expected
+from driftd.performance.layout import Kind
 from driftd.performance.maturity import Maturity, PeriodReport
 from driftd.performance.periods import Periods
 
@@ -65,7 +66,8 @@ class PeriodStatus:
 class ModelPerformance:
     """The periods of a model; `refused` are predictions, labels and scores that were not counted, by reason.
 
-    `other_segments` are predictions of segments that are too many to have figures of their own.
+    `other_segments` are predictions of segments that are too many to have figures of their own. `costs_unmet` are the
+    classes of `labels.cost` that no prediction and no label of these periods was.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ModelPerformance:
     periods: tuple[PeriodStatus, ...]
     refused: Mapping[str, int]
     other_segments: int
+    costs_unmet: tuple[str, ...] = ()
 
 
 def period_status(
@@ -157,3 +160,16 @@ def period_statuses(
         segments = {columns.segment_name(code): period_status(maturity.of([number], code)) for code in codes}
         told.append(period_status(maturity.of([number]), expected, learned, segments, costs))
     return tuple(told)
+
+
+def costs_unmet(counted: Counted, cost: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
+    """The classes that a table of costs names, and that no prediction and no label was in the periods held."""
+    periods, codes = counted.periods, counted.columns.codes.codes
+    rows = list(periods.held.rows.values())
+    if not rows or counted.columns.kind is not Kind.CLASSES:
+        return ()
+    made, pairs = periods.whole.field("made")[rows], periods.whole.field("pairs")[rows]
+    met = dict(enumerate((made.sum(axis=(0, 1)) + pairs.sum(axis=(0, 1))).tolist()))
+    names = dict.fromkeys(name for predicted, row in cost.items() for name in (predicted, *row))
+    # a name that a table has had since the last start only has no code
+    return tuple(name for name in names if not met.get(codes.get(name, -1)))

@@ -1,18 +1,18 @@
 """Labels that are plain, many at once. Rule: what comes out is what comes of one by one, in a third of the time.
 
-Plain is the first label of a prediction that is held, in time, or another value than its last one. Between those of a
-run nothing else happens.
+Plain is the first label of a prediction that is held, in time, or another value than its last one, or the same of the
+same annotator. Between those of a run nothing else happens.
 """
 
-from collections.abc import Iterable
-from heapq import heappush
+from collections.abc import Iterable, Sequence
+from heapq import heappush, heappushpop
 from itertools import repeat
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.engine.gather import Labels
+from driftd.engine.gather import Labels, Waits
 from driftd.engine.held import NOTHING, kinds_of
 from driftd.engine.pairs import PairKind
 from driftd.engine.texts import NO_TEXT, text_bytes
@@ -22,14 +22,15 @@ FIRST, CORRECTION = PairKind.FIRST, PairKind.CORRECTION
 NOT_PLAIN: Final = 0
 FIRST_LABELS: Final = 1
 CORRECTIONS: Final = 2
-EARLY: Final = 3
+REPEATED: Final = 3
+EARLY: Final = 4
 """Of a prediction that is not here; whoever looks for it knows."""
-NO_WEIGHTS = repeat(0.0)
-"""What first labels replace."""
+UNKNOWN: Final = -2
+"""The code that stands for a text that nothing holds."""
 
 
 def plainness(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> NDArray[np.int8]:
-    """What each of the labels of the predictions `numbers` is, (n,): NOT_PLAIN, FIRST_LABELS or CORRECTIONS.
+    """What each of the labels of the predictions `numbers` is, (n,): NOT_PLAIN, FIRST_LABELS, CORRECTIONS, REPEATED.
 
     Plain are those that are in time, of a prediction that is held and has no other label among them.
     """
@@ -37,16 +38,21 @@ def plainness(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> NDA
     rows = held.rows_of(numbers)
     latest_ms = held.columns["at_ms"][rows] + waiting.settings.join_window_ms
     plain = (numbers >= held.first) & (np.array(said.at_ms, np.int64) <= latest_ms)
-    once = np.zeros(len(numbers), np.bool_)
-    once[np.unique(numbers, return_index=True)[1]] = True
+    if len(set(said.keys)) < len(numbers):
+        once = np.zeros(len(numbers), np.bool_)
+        once[np.unique(numbers, return_index=True)[1]] = True
+        plain &= once
     before = held.columns["label_kinds"][rows]
     kinds = np.where(before == NOTHING, FIRST_LABELS, NOT_PLAIN).astype(np.int8)
     if before.any():
         codes = held.texts.codes
         values = [codes.get(value, NO_TEXT) if type(value) is str else value for value in said.labels]
         differ = (before != kinds_of(said.labels)) | (held.columns["label_values"][rows] != values)
+        by = [NO_TEXT if one is None else codes.get(one, UNKNOWN) for one in said.annotators]
+        repeated = ~differ & (held.columns["annotators"][rows] == by)
         kinds[(before != NOTHING) & differ] = CORRECTIONS
-    kinds[~(plain & once)] = NOT_PLAIN
+        kinds[(before != NOTHING) & repeated] = REPEATED
+    kinds[~plain] = NOT_PLAIN
     return kinds
 
 
@@ -73,20 +79,22 @@ def attach_corrections(waiting: Waiting, numbers: NDArray[np.int64], said: Label
     columns["chunks"][rows] = waiting.log.append_all(numbers.tolist(), said, first_ms)
     waiting.counts.labels_corrected += len(rows)
     waiting.counts.labels_without_weight += said.weights.count(0.0)
-    columns_of_said = said.of(numbers.tolist())
-    waiting.said += zip(*columns_of_said, repeat(CORRECTION), replaced, by, first_ms, weights, strict=False)
+    waiting.said.add_labels(numbers.tolist(), said, CORRECTION)
+    waiting.said.replaced.extend(replaced)
+    waiting.said.replaced_annotators.extend(by)
+    waiting.said.first_ms.extend(first_ms)
+    waiting.said.replaced_weights.extend(weights)
     if said_of:
-        first = (repeat(FIRST), repeat(None), repeat(None), said.at_ms, NO_WEIGHTS)
-        for one in zip(*columns_of_said, *first, strict=False):
-            if one[1] in said_of:
-                said_of[one[1]] = one
+        for one in _waits(numbers.tolist(), said):
+            if one[0] in said_of:
+                said_of[one[0]] = one
     if waiting.log.is_full:
         waiting.log.tidy(held)
 
 
 def attach_first(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> None:
     """Do as `Waiting.attach` for first labels, of which the chunk of the log holds as many, and with room."""
-    held, ready, said_of = waiting.held, waiting.ready, waiting.said_of
+    held = waiting.held
     rows = held.rows_of(numbers)
     kinds, values = held.hold_all(said.labels)
     held.columns["label_values"][rows] = values
@@ -95,27 +103,69 @@ def attach_first(waiting: Waiting, numbers: NDArray[np.int64], said: Labels) -> 
     held.columns["chunks"][rows] = waiting.log.append_all(numbers.tolist(), said, said.at_ms)
     waiting.counts.labels_joined += len(rows)
     waiting.counts.labels_without_weight += said.weights.count(0.0)
-    first = (repeat(FIRST), repeat(None), repeat(None), said.at_ms, NO_WEIGHTS)
-    both = list(zip(*said.of(numbers.tolist()), *first, strict=False))
-    waiting.said += both
-    label_kinds, oldest_open = held.views.label_kinds, waiting.oldest_open
-    # there is something to release only where the oldest one got its label, or where too many wait
-    is_releasing = waiting.is_releasing
-    room = waiting.settings.reorder_max if is_releasing else waiting.next_number
-    for row, kind, one in zip(rows.tolist(), kinds, both, strict=True):
-        number = one[1]
-        label_kinds[row] = kind
-        if number == oldest_open:
-            oldest_open = waiting.advance()
-            if is_releasing and not ready:
-                waiting.let_pass(one, one[0], one[3])
-                continue
-            may_release = is_releasing
-        else:
-            may_release = len(ready) >= room
-        heappush(ready, number)
-        said_of[number] = one
-        if may_release:
-            waiting.release(one[0], one[3])
+    own, nothing = numbers.tolist(), [None] * len(rows)
+    waiting.said.add_labels(own, said, FIRST)
+    waiting.said.replaced.extend(nothing)
+    waiting.said.replaced_annotators.extend(nothing)
+    waiting.said.first_ms.extend(said.at_ms)
+    waiting.said.replaced_weights.extend(repeat(0.0, len(rows)))
+    _give_turns(waiting, rows.tolist(), kinds, own, said)
     if waiting.log.is_full:
         waiting.log.tidy(held)
+
+
+def _waits(numbers: Sequence[int], said: Labels) -> list[Waits]:
+    return list(zip(numbers, said.labels, said.at_ms, said.annotators, said.weights, strict=True))
+
+
+def _give_turns(
+    waiting: Waiting, rows: Sequence[int], kinds: Sequence[int], numbers: Sequence[int], said: Labels
+) -> None:
+    """Put first labels of `rows` in force, and let pairs go as `Waiting.release` does after each."""
+    label_kinds = waiting.held.views.label_kinds
+    index_of = dict(zip(numbers, range(len(numbers)), strict=True))
+    begin = 0
+    while begin < len(numbers):
+        # before the oldest prediction has its label nothing goes but what is too much
+        end = index_of.get(waiting.oldest_open, len(numbers))
+        is_oldest = end == begin
+        passes = is_oldest and waiting.is_releasing and not waiting.ready
+        if is_oldest:
+            end = _end_of_order(numbers, begin) if passes else begin + 1
+        for row, kind in zip(rows[begin:end], kinds[begin:end], strict=True):
+            label_kinds[row] = kind
+        if is_oldest:
+            waiting.advance()
+        part = said.slice(begin, end)
+        if passes:
+            waiting.let_pass(_waits(numbers[begin:end], part), part.positions, part.at_ms)
+        else:
+            _wait(waiting, numbers[begin:end], part, is_oldest)
+        begin = end
+
+
+def _end_of_order(numbers: Sequence[int], begin: int) -> int:
+    """Where `numbers` end that follow each other, from `begin` on."""
+    number, end = numbers[begin], begin + 1
+    while end < len(numbers) and numbers[end] == number + end - begin:
+        end += 1
+    return end
+
+
+def _wait(waiting: Waiting, numbers: Sequence[int], said: Labels, is_oldest: bool) -> None:
+    """First pairs wait for their turn; of all that do, those go that are too many, or for which the oldest is there."""
+    ready, said_of, most = waiting.ready, waiting.said_of, waiting.settings.reorder_max
+    said_of.update(zip(numbers, _waits(numbers, said), strict=True))
+    room = 0 if is_oldest else max(most - len(ready), 0)
+    if not waiting.is_releasing:
+        room = len(numbers)
+    for number in numbers[:room]:
+        heappush(ready, number)
+    if room < len(numbers) and (is_oldest or len(ready) > most):
+        heappush(ready, numbers[room])
+        waiting.release(said.positions[room], said.at_ms[room])
+        room += 1
+    if room < len(numbers):
+        # as many wait as may: for each one that comes one goes
+        passing = map(heappushpop, repeat(ready), numbers[room:])
+        waiting.let_pass(list(map(said_of.pop, passing)), said.positions[room:], said.at_ms[room:])

@@ -9,6 +9,7 @@ is counted; records that are really gone end the shard with an alert of its own 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,7 @@ CLOCK: Final = "clock"
 SOURCES_MAX: Final = 64
 """So many partitions of predictions are watched per model, and so many of labels, the first ones seen; more say little
 each. Predictions of a batch are seen before its labels, so what counts both together would depend on the batch."""
+PARTITION: Final = attrgetter("topic", "partition")
 STRENGTH_MAX: Final = 1e6
 DETECTOR: Final = "ticks"
 
@@ -87,7 +89,7 @@ class Pulse:
 
     def see_partitions(self, feed: str, came: Iterable[Record]) -> None:
         """Take the records of a `feed`, by the partitions that they came from."""
-        for (topic, partition), number in Counter((r.topic, r.partition) for r in came).items():
+        for (topic, partition), number in Counter(map(PARTITION, came)).items():
             name = f"{feed} {topic}:{partition}"
             if name in self.sources or name in self.rhythms or len(self._parts(feed)) < SOURCES_MAX:
                 self.sources[name] = self.sources.get(name, 0) + number

@@ -74,6 +74,7 @@ def request_data(request: Request, asked: Asked, marks: Marks) -> RetrainingData
         summary="",
         evidence=list(asked.evidence),
         data_range=data_range,
+        segment=next((one.claim.segment for one in asked.evidence if one.claim and one.claim.segment), None),
         risk_new=None,
         **risks_of(asked.harm),
         new_version=None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftd.engine.kinds import Kind
 from driftd.engine.monitor import Monitor
-from driftd.engine.period_status import ModelPerformance, PeriodStatus
+from driftd.engine.period_status import Counted, ModelPerformance, PeriodStatus, costs_unmet
 from driftd.engine.stream import Stream
 from driftd.reference.layout import COARSE
 from driftd.reference.null import events_missing, judged_signals
@@ -73,9 +73,12 @@ def model_performance(monitor: Monitor) -> ModelPerformance:
     """How the model of `monitor` does, with all segments: it takes some 10 ms for each period."""
     watch = monitor.performance
     periods = watch.full_report(monitor.join.clock_ms)
-    return ModelPerformance(
-        monitor.name, monitor.version, periods, watch.refused, watch.columns.other_segments
-    )
+    unmet: tuple[str, ...] = ()
+    if watch.periods is not None:
+        counted = Counted(watch.periods, watch.estimates, watch.columns)
+        unmet = costs_unmet(counted, monitor.settings.labels.cost)
+    others = watch.columns.other_segments
+    return ModelPerformance(monitor.name, monitor.version, periods, watch.refused, others, unmet)
 
 
 def model_status(monitor: Monitor) -> ModelStatus:

@@ -177,6 +177,7 @@ class Stream:
         profile, wanted = builder.build(self.model, self.version), self.settings.reference
         if self.renewing and self.profile is not None and is_moving(profile, self.profile):
             self.builder = self.builder_like(self.profile, builder.counter.pane_events)
+            self.reference_events = self.first_events
             return
         judged = judged_signals(profile, wanted.independent_events_min)
         over = profile.last_ms - profile.first_ms >= wanted.grow_days * DAY_MS and (

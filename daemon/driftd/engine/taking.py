@@ -155,9 +155,8 @@ def take(
 def _finish(join: Join, taken: Taken) -> None:
     waiting = join.waiting
     taken.joined, taken.joined_at, taken.pairs = waiting.end()
-    taken.deciders = [position for position, _ in waiting.released]
-    taken.decided_at_ms = [at_ms for _, at_ms in waiting.released]
-    waiting.released = []
+    taken.deciders, taken.decided_at_ms = waiting.deciders, waiting.decided_at_ms
+    waiting.deciders, waiting.decided_at_ms = [], []
 
 
 def _prediction_rows(

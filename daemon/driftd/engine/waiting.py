@@ -6,12 +6,13 @@ once, which takes a tenth of the time: at the end of a batch, and before predict
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from itertools import compress
 
 import numpy as np
 
 from driftd.config import Labels as Settings
 from driftd.contract.record import Source
-from driftd.engine.gather import Said, gathered
+from driftd.engine.gather import Said, Waits, gathered, is_said_first, nothing_said, said_first
 from driftd.engine.held import KINDS, NOTHING, SEGMENT_PREDICTIONS, Coming, Held, Pending
 from driftd.engine.join_counts import JoinCounts
 from driftd.engine.label_log import LabelLog, begun_anew
@@ -25,8 +26,8 @@ class Waiting:
     """Predictions up to before `next_number`; `oldest_open` is the oldest that has no label.
 
     `ready` are the numbers of first pairs that wait for their turn, a heap, and `said_of` what was said of those;
-    `overdue` are pairs that wait no longer, because their predictions were let go. `released` are of each pair that
-    had its turn the position and the time of the event that made it so.
+    `overdue` are pairs that wait no longer, because their predictions were let go. `deciders` and `decided_at_ms` are
+    of each pair that had its turn the position and the time of the event that made it so.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,16 +40,17 @@ class Waiting:
         self.held = Held(Texts())
         self.log = LabelLog()
         self.ready: list[int] = []
-        self.said_of: dict[int, Said] = {}
+        self.said_of: dict[int, Waits] = {}
         self.overdue: list[Pairs] = []
         self.stored_number = 0
         self.dropped: set[int] = set()
         self.is_releasing = True
-        self.released: list[tuple[int, int]] = []
+        self.deciders: list[int] = []
+        self.decided_at_ms: list[int] = []
         self._pending: list[Pending] = []
         self._coming: Coming | None = None
-        self.said: list[Said] = []
-        self._due_said: list[Said] = []
+        self.said = nothing_said()
+        self._due_said: list[Waits] = []
         self._pairs: list[tuple[Pairs, list[int]]] = []
         self._due: list[Pairs] = []
 
@@ -119,15 +121,17 @@ class Waiting:
         views.chunks[row] = self.log.append(number, label, annotator, first_ms, views.weights[row])
         if not weight:
             counts.labels_without_weight += 1
-        said = (position, number, label, at_ms, annotator, weight, kind, replaced, by, first_ms, before)
-        self.said.append(said)
+        said = (number, label, at_ms, annotator, weight)
+        self.said.add(position, said, kind, replaced, by)
+        self.said.first_ms.append(first_ms)
+        self.said.replaced_weights.append(before)
         if kind is FIRST:
             heappush(self.ready, number)
             self.said_of[number] = said
             if number == self.oldest_open:
                 self.advance()
         elif kind is CORRECTION and number in self.said_of:
-            self.said_of[number] = (*said[:6], FIRST, None, None, at_ms, 0.0)
+            self.said_of[number] = said
         if self.log.is_full:
             self.log.tidy(held)
         if texts.held_bytes > before_bytes:
@@ -141,18 +145,27 @@ class Waiting:
         if self.overdue:
             self.gather()
             self._due += self.overdue
-            self.released += [(position, at_ms)] * sum(map(len, self.overdue))
+            due = sum(map(len, self.overdue))
+            self.deciders += [position] * due
+            self.decided_at_ms += [at_ms] * due
             self.overdue = []
         ready, reorder_max = self.ready, self.settings.reorder_max
+        passing: list[Waits] = []
         while ready and (ready[0] < self.oldest_open or len(ready) > reorder_max):
-            self.let_pass(self.said_of.pop(heappop(ready)), position, at_ms)
+            passing.append(self.said_of.pop(heappop(ready)))
+        if passing:
+            self.let_pass(passing, [position] * len(passing), [at_ms] * len(passing))
 
-    def let_pass(self, said: Said, position: int, at_ms: int) -> None:
-        """A first pair has its turn, by the event at `position`, of the time `at_ms`."""
-        self._count_turn(said[1])
-        if said[5] > 0:  # a label without weight counts for nothing
-            self._due_said.append(said)
-            self.released.append((position, at_ms))
+    def let_pass(self, passing: Sequence[Waits], deciders: Sequence[int], at_ms: Sequence[int]) -> None:
+        """First pairs have their turns, one after the other, by the events at `deciders`, of the times `at_ms`."""
+        self._count_turns(passing)
+        weighed = [said[4] > 0 for said in passing]
+        if not all(weighed):  # a label without weight counts for nothing
+            passing = list(compress(passing, weighed))
+            deciders, at_ms = list(compress(deciders, weighed)), list(compress(at_ms, weighed))
+        self._due_said += passing
+        self.deciders += deciders
+        self.decided_at_ms += at_ms
 
     def end(self) -> tuple[Pairs, list[int], Pairs]:
         """The pairs since `begin` in the order of their labels, the positions of these, and those released."""
@@ -205,12 +218,16 @@ class Waiting:
 
     def gather(self) -> None:
         """Make pairs of what was said since."""
-        positions = [said[0] for said in self.said]
-        self._pairs.append((self._gathered(self.said), positions))
-        self._due.append(self._gathered(self._due_said))
-        self.said, self._due_said = [], []
+        said, due = self.said, self._due_said
+        if said.numbers:
+            self._pairs.append((self._gathered(said), said.positions))
+        if due and is_said_first(said, due):
+            self._due.append(self._pairs[-1][0])
+        elif due:
+            self._due.append(self._gathered(said_first(due)))
+        self.said, self._due_said = nothing_said(), []
 
-    def _gathered(self, said: Sequence[Said]) -> Pairs:
+    def _gathered(self, said: Said) -> Pairs:
         return gathered(said, self.held, self.sources, self.classes)
 
     def _evict_large(self) -> None:
@@ -225,13 +242,14 @@ class Waiting:
     def _evict(self, reason: str) -> None:
         """Let the oldest segment go; pairs of it that wait are the next to be released."""
         self.flush()
-        self.gather()
         end, overdue = self._first_end, []
+        if min(self.said.numbers, default=end) < end or any(one[0] < end for one in self._due_said):
+            self.gather()
         while self.ready and self.ready[0] < end:
             overdue.append(self.said_of.pop(heappop(self.ready)))
-            self._count_turn(overdue[-1][1])
-        if weighed := [said for said in overdue if said[5] > 0]:
-            self.overdue.append(self._gathered(weighed))
+        self._count_turns(overdue)
+        if weighed := [said for said in overdue if said[4] > 0]:
+            self.overdue.append(self._gathered(said_first(weighed)))
         predictions = end - self.held.first
         self._note_dropped(end)
         chunks = self.held.drop(end)
@@ -240,11 +258,15 @@ class Waiting:
         if self.oldest_open < end:
             self.advance()
 
-    def _count_turn(self, number: int) -> None:
-        if number < self.last_released:
-            self.counts.out_of_order += 1
-        else:
-            self.last_released = number
+    def _count_turns(self, passing: Sequence[Waits]) -> None:
+        latest = self.last_released
+        for said in passing:
+            number = said[0]
+            if number < latest:
+                self.counts.out_of_order += 1
+            else:
+                latest = number
+        self.last_released = latest
 
     @property
     def _first_end(self) -> int:

@@ -5,6 +5,7 @@ A lost accuracy, other frequencies of classes, or a model that always says the s
 two changed its names: a model whose outputs were swapped looks like swapped labels.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -107,6 +108,9 @@ class MappingWatch:
         self, predicted: list[str], labelled: list[str], numbers: Sequence[int], at_ms: Sequence[int]
     ) -> list[LabelFinding]:
         """Take at most PANES_AT_ONCE panes of labels."""
+        if self._pane_labels + len(labelled) < PANE_LABELS and self._code.keys() >= set(labelled):
+            self._count(predicted, labelled, (numbers[0], at_ms[0]))
+            return []
         k, begun = len(self.classes), self._pane_labels
         first = PANE_LABELS - begun
         if len(labelled) > first:
@@ -147,6 +151,15 @@ class MappingWatch:
         self._pane_first = firsts[total] if self._pane_labels else (0, 0)
         self._drop(total, evictions)
         return found
+
+    def _count(self, predicted: list[str], labelled: list[str], first: tuple[int, int]) -> None:
+        """Count some labels of a pane, all of known names, as `_watch` does: small batches bring few."""
+        k, code, pane = len(self.classes), self._code, self._pane
+        for pair, count in Counter(zip(predicted, labelled, strict=True)).items():
+            pane[code.get(pair[0], k), code[pair[1]]] += count
+        if not self._pane_labels:
+            self._pane_first = first
+        self._pane_labels += len(labelled)
 
     def _drop(self, pane: int, evictions: list[tuple[int, int]]) -> None:
         """Clear the bets on unknown labels that left in `pane`."""

@@ -31,8 +31,10 @@ from driftd.labelling.stream_bets import (
     StreamNull,
     Window,
     learned_null,
+    window_from_json,
+    window_to_json,
 )
-from driftd.labelling.stream_claims import STOPPED_SHARE, Figures, claim
+from driftd.labelling.stream_claims import FEWER_OR_NONE, Figures, Span, claim
 from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 
 WINDOW_LABELS: Final = 48
@@ -80,6 +82,8 @@ class LabelStreamWatch:
         self._window_begin_ms = 0
         self._came: NDArray[np.int64] = np.zeros((2, AGES), np.int64)
         self._first_label = 0
+        # number of labels and time as of the latest first label
+        self._last = (0, 0)
         self._windows: list[Window] = []
         self._null: StreamNull | None = None
         self._stakes = Stakes(BETS, budget_labels)
@@ -147,6 +151,8 @@ class LabelStreamWatch:
             self.unmatched += 1
             return
         self._came[int(again), age_of(now - predicted)] += 1
+        if not again:
+            self._last = (self.labels, now)
         if not self._window_ms and not again and self._came[0].sum() >= self.reference_labels:
             self._end_learning(now)
 
@@ -200,29 +206,41 @@ class LabelStreamWatch:
                 self._windows, self._stored_windows = [], []
             return []
         wins, staked = self._null.wins(window)
-        self._figures.take(window, self._stakes.step(wins, staked, first, begin))
+        anew = self._stakes.step(wins, staked, first, begin)
+        labels, last_ms = self._last
+        self._figures.take(window, anew, Span(begin, end, max(last_ms, begin), labels))
         return self._judge()
 
     def _judge(self) -> list[LabelFinding]:
-        assert self._null is not None
         found: list[LabelFinding] = []
+        raised = self._raised
         for key, bets in KEYS.items():
             evidence = float(self._stakes.held[bets].sum())
-            if key == "stopped" and key not in self._raised.findings:
-                came, due = self._figures.since(0)
-                stopped = came[:AGES].sum() <= STOPPED_SHARE * due * self._null.level
-                evidence = evidence if stopped else 0.0
-            if key == "rate" and key not in self._raised.findings and "stopped" in self._raised.findings:
+            if key not in raised.findings and not self._may_tell(key):
                 continue
-            if self._raised.is_new(key, evidence):
-                own = np.arange(BETS)[bets]
-                lead = int(own[self._stakes.excursions[own].argmax()])
-                figures = self._figures.since(lead)
-                onset = self._stakes.onset(own)
-                strength = evidence / self.budget_labels
-                self._raised.findings[key] = claim(key, figures, self._null, self._learned, onset, strength)
-                found.append(self._raised.findings[key])
+            if raised.is_new(key, evidence):
+                raised.findings[key] = self._claim(key, np.arange(BETS)[bets], evidence)
+                found.append(raised.findings[key])
+                if key == "stopped":
+                    raised.forget("rate")
         return found
+
+    def _may_tell(self, key: str) -> bool:
+        """Whether evidence of `key` is told as that: what stops is thin before it has stopped, and is one of both."""
+        assert self._null is not None
+        if key == "stopped":
+            return self._figures.has_stopped(self._null)
+        is_stopping = self._figures.none_of(self._null) >= FEWER_OR_NONE
+        return key != "rate" or not (is_stopping or "stopped" in self._raised.findings)
+
+    def _claim(self, key: str, bets: NDArray[np.int64], evidence: float) -> LabelFinding:
+        """The finding of `bets`; that none comes is told since the last label, if no bet says since when."""
+        assert self._null is not None
+        lead = int(bets[self._stakes.excursions[bets].argmax()])
+        figures, onset = self._figures.since(lead), self._stakes.onset(bets)
+        if key == "stopped" and not self._figures.are_few(self._null):
+            figures, onset = self._figures.since_last(), self._figures.missing_since
+        return claim(key, figures, self._null, self._learned, onset, evidence / self.budget_labels)
 
     def to_json(self) -> dict[str, object]:
         """All that is needed to go on exactly like this."""
@@ -232,13 +250,14 @@ class LabelStreamWatch:
             "clock": self._clock.state(),
             "predictions": self._predictions.state(),
             "came": array_to_json(self._came),
+            "last": self._last,
             **self._stored,
         } | {name: getattr(self, name) for name in NUMBERS}
 
     def _of_windows(self) -> dict[str, object]:
         """What changes with a window only: many commits come in one."""
         null = self._null
-        self._stored_windows += map(_window_to_json, self._windows[len(self._stored_windows) :])
+        self._stored_windows += map(window_to_json, self._windows[len(self._stored_windows) :])
         return {
             "learned": array_to_json(self._learned),
             "shares": array_to_json(self._shares),
@@ -262,7 +281,9 @@ class LabelStreamWatch:
         watch._learned = integers_from_json(document["learned"])
         watch._shares = floats_from_json(document["shares"]).copy()
         watch._came = integers_from_json(document["came"]).copy()
-        watch._windows = [_window_from_json(window) for window in document["windows"]]
+        labels, last_ms = document.get("last", (0, 0))  # states of before it was noted have none
+        watch._last = (labels, last_ms)
+        watch._windows = [window_from_json(window) for window in document["windows"]]
         if document["null"] is not None:
             level, correction_level, share, scatter, labels = document["null"]
             watch._null = StreamNull(level, correction_level, share, tuple(scatter), labels)
@@ -273,17 +294,3 @@ NUMBERS: Final = (
     "budget_labels", "reference_labels", "labels", "unmatched", "_began_ms", "_known", "_window_ms",
     "_window_begin_ms", "_first_label",
 )  # fmt: skip
-
-
-def _window_to_json(window: Window) -> list[object]:
-    return [
-        array_to_json(window.came),
-        array_to_json(window.expected),
-        window.corrections,
-        window.expected_corrections,
-    ]
-
-
-def _window_from_json(document: Sequence[Any]) -> Window:
-    came, expected, corrections, due = document
-    return Window(integers_from_json(came), floats_from_json(expected), corrections, due)

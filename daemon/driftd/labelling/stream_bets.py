@@ -7,14 +7,16 @@
 Each is divided by its scatter in the reference: labels that come in batches are no surprise where they always did.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftd.labelling.maturity import AGES, PER_OCTAVE
 from driftd.labelling.stakes import ERRORS
+from driftd.reference.arrays import array_to_json, floats_from_json, integers_from_json
 
 RATES: Final = np.array([0.03, 0.25, 0.5, 0.75])
 TILTS: Final = np.array([0.4, 0.9, 1.8])
@@ -84,6 +86,22 @@ class StreamNull:
             delay = np.zeros(3)
             staked[DELAY_BETS] = 0.0
         return np.concatenate([rate, delay, corrections / correction_scatter]), staked
+
+
+def window_to_json(window: Window) -> list[object]:
+    """A window as JSON."""
+    return [
+        array_to_json(window.came),
+        array_to_json(window.expected),
+        window.corrections,
+        window.expected_corrections,
+    ]
+
+
+def window_from_json(document: Sequence[Any]) -> Window:
+    """The window of `window_to_json`."""
+    came, expected, corrections, due = document
+    return Window(integers_from_json(came), floats_from_json(expected), corrections, due)
 
 
 def ages(expected: Numbers) -> tuple[Numbers, Numbers]:

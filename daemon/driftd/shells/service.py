@@ -11,20 +11,17 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import faust
 import structlog
-from faust.app.base import BootStrategy
 from mode import Service
 
 from driftd.config import Kafka, Topics
 from driftd.errors import BrokerUnavailable
+from driftd.faust_app import LEAVE_SECONDS_MAX, make_app
 from driftd.kafka_settings import KafkaSettings
 from driftd.shard import Fenced, ShardError
 from driftd.shard_view import ServiceView, ShardView
 
-LEAVE_SECONDS_MAX = 3.0
 FENCED_PAUSE_SECONDS = 10.0
-HEARTBEATS_PER_SESSION = 3
 log = structlog.get_logger(__name__)
 
 
@@ -120,37 +117,9 @@ class Host(Service):  # type: ignore[misc]  # mode's types are not read by mypy
         self._view.shards = shards
 
 
-class Boot(BootStrategy):  # type: ignore[misc]  # as above
-    """Faust's parts without its web server; the host starts before the group is joined."""
-
-    enable_web = False
-
-    def server(self) -> Iterable[Any]:
-        """What a worker starts, in this order."""
-        return [self.app.driftd_host, *super().server()]
-
-
 def build_app(kafka: Kafka, topics: Topics, settings: KafkaSettings, host: Host) -> Any:
     """The Faust app of the instance group."""
-    session_s = kafka.session_timeout_ms / 1000
-    app: Any = faust.App(
-        f"driftd.{kafka.instance}",
-        broker=[f"kafka://{address}" for address in settings.brokers],
-        broker_credentials=_credentials(settings),
-        # Faust's own timeouts would leave a shard alone for a minute after its worker died
-        broker_session_timeout=session_s,
-        broker_heartbeat_interval=session_s / HEARTBEATS_PER_SESSION,
-        broker_rebalance_timeout=max(session_s, LEAVE_SECONDS_MAX + 1.0),
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        autodiscover=False,
-        loghandlers=[],
-    )
-    app.BootStrategy = Boot
-    app.boot_strategy = Boot(app)
-    app.driftd_host = host
-    app._create_directories = lambda: None  # noqa: SLF001  Faust keeps tables in a folder; we have none
+    app = make_app(f"driftd.{kafka.instance}", kafka, settings, host)
 
     async def wait_for_nothing(stream: Any) -> None:
         async for _ in stream:
@@ -207,16 +176,3 @@ async def serve(
 async def _run(app: Any) -> None:
     await app.start()
     await app.wait_until_stopped()
-
-
-def _credentials(settings: KafkaSettings) -> Any:
-    if settings.sasl_mechanism is not None:
-        return faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=settings.sasl_password,
-            mechanism=settings.sasl_mechanism,
-            ssl_context=settings.ssl_context,
-        )
-    if settings.ssl_context is not None:
-        return faust.SSLCredentials(settings.ssl_context)
-    return None

@@ -1,0 +1,1 @@
+"""Who is told what, and in which words. Rule: pure; shells do the sending."""

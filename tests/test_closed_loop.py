@@ -19,7 +19,7 @@ from driftd_process import Daemon, Setup, environment, wait_until
 from examples.retraining.inference import Inference
 from examples.retraining.registry import Registry
 from examples.retraining.stream import Collected, Stream, elec2
-from examples.retraining.worker import is_enough
+from examples.retraining.worker import UNANSWERED, is_enough
 from topic_io import consume_all
 
 TRAINING_ROWS, CHANGE, RESUMED, ROWS = 6_000, 10_000, 25_000, 13_300
@@ -35,7 +35,6 @@ reference_events = 2000
 deadline_ms = 2592000000
 verify_ms = 10368000000
 """
-AT_WORK = ("requested", "accepted", "completed")
 
 
 def leap() -> Stream:
@@ -79,13 +78,15 @@ def play(setup: Setup, inference: Inference) -> None:
         begin = end
         wait_until(setup.is_done, f"row {end}")
         request = in_flight(setup)
-        if request is None or request.phase not in AT_WORK:
+        if request is None or request.phase not in UNANSWERED:
             continue
         collected = Collected(request.model, request.data_range.from_at_ms)
         for value in sent:
             collected.add(value)
         if is_enough(request, collected):
-            wait_until(lambda: (one := in_flight(setup)) is None or one.phase not in AT_WORK, "a new version")
+            wait_until(
+                lambda: (one := in_flight(setup)) is None or one.phase not in UNANSWERED, "a new version"
+            )
 
 
 def data_of(values: list[bytes | None]) -> list[dict[str, Any]]:

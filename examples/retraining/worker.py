@@ -29,6 +29,7 @@ TRIAL_SHARE: Final = 0.2
 """The latest part of the examples, on which a new version has to be better than the running one."""
 LAST_CALL_SHARE: Final = 0.1
 """What of the time to the deadline is kept for training: then no more examples are waited for."""
+UNANSWERED: Final = ("requested", "accepted", "completed")
 GROUP: Final = "retraining-worker"
 POLL_MS: Final = 500
 
@@ -109,7 +110,10 @@ class Worker:
     def is_open(self, request: Request) -> bool:
         """Whether `request` still waits for a new version."""
         with subscribe.requests(self.settings, topics=self.topics, start="open", follow=False) as standing:
-            return any(one.data.request_id == request.data.request_id for one in standing)
+            return any(
+                one.data.request_id == request.data.request_id and one.data.phase in UNANSWERED
+                for one in standing
+            )
 
     def wait(self, data: RetrainingData) -> Collected:
         """Read the range that the request names, and what has come since, until that is enough."""

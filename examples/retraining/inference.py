@@ -56,17 +56,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rows-per-second", type=float, default=100.0, help="half-hours that pass in a second"
     )
+    parser.add_argument("--rows", type=int, help="how many half-hours to play; all that there are by default")
     options = parser.parse_args(argv)
     config = load_config(options.config.read_text(encoding="utf-8"), str(options.config))
     topics, stream = config.topics, elec2()
     inference = Inference(stream, Registry(options.registry), TRAIN_ROWS)
     producer = KafkaProducer(**kafka_settings(config.kafka, os.environ).client(), acks="all")
-    for begin in range(TRAIN_ROWS, len(stream.examples), CHUNK_ROWS):
-        for record in inference.answer(begin, min(begin + CHUNK_ROWS, len(stream.examples))):
+    end = min(TRAIN_ROWS + (options.rows or len(stream.examples)), len(stream.examples))
+    for begin in range(TRAIN_ROWS, end, CHUNK_ROWS):
+        for record in inference.answer(begin, min(begin + CHUNK_ROWS, end)):
             names = topics.predictions if record.topic == PREDICTIONS else topics.labels
             producer.send(names[0], record.value, record.key, timestamp_ms=record.timestamp_ms)
         producer.flush()
         time.sleep(CHUNK_ROWS / options.rows_per_second)
+    producer.close()
 
 
 if __name__ == "__main__":

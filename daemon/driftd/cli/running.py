@@ -1,6 +1,7 @@
 """Where the daemon is that a command asks, and what it says. Rule: --url, else the address in the configuration."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +182,7 @@ def model_rows(models: Json) -> Rows:
             plain(one["name"]),
             plain(one["version"] or "-"),
             one["state"].replace("_", " "),
-            ", ".join(one["open_incidents"]) or "-",
+            counted(one["open_incidents"]) or "-",
             one["request"] or "-",
             f"{one['predictions']:,}",
             performance(one),
@@ -194,6 +195,15 @@ def model_rows(models: Json) -> Rows:
 MODEL_HEADERS: Final = (
     "model", "version", "state", "open", "request", "predictions", "performance", "cannot judge",
 )  # fmt: skip
+
+
+def counted(kinds: Sequence[str]) -> str:
+    """Kinds of incidents, each once.
+
+    >>> counted(["data_drift", "silence", "data_drift"])
+    'data_drift (2), silence'
+    """
+    return ", ".join(f"{kind} ({n})" if n > 1 else kind for kind, n in Counter(kinds).items())
 
 
 def gaps(cannot_judge: Sequence[Json]) -> str:

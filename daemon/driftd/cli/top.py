@@ -53,7 +53,7 @@ LESS: Final = frozenset(
     {"id", "incident", "version", "predictions", "performance", "attempt", "commits", "restarts"}
 )
 LONG: Final = frozenset({"what changed", "cannot judge"})
-LONG_WIDTH_MIN: Final = 24
+LONG_WIDTH_MIN: Final = 18
 
 
 def top(

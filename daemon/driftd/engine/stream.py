@@ -184,8 +184,7 @@ class Stream:
             builder.events >= GROWN_MAX * self.first_events or not wanted.grow_days
         )
         if over or judged.any():
-            if self.profile is None:
-                self.first_risk = reference_risk(profile)
+            self.first_risk = self.first_risk or reference_risk(profile)
             self.watch(profile)
         if over or (judged.all() and profile.null is not None and profile.null.seen.all()):
             self.builder = None

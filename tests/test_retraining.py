@@ -151,6 +151,18 @@ def test_the_cool_down_doubles_with_each_request_that_came_to_nothing() -> None:
         asks.reply(request.request_id, Step.REPLY_REJECTED, None)
 
 
+def test_a_loss_does_not_wait_because_a_drift_was_asked_about_in_vain() -> None:
+    asks = retraining(lasting_drift_panes=1, cooldown_ms=100)
+    drift = asks.step([an_incident(Kind.DATA_DRIFT, "d", open_panes=9)], place(3), 0)
+    assert drift is not None
+    asks.reply(drift.request_id, Step.REPLY_REJECTED, "it does no harm")
+    assert asks.step([an_incident(Kind.DATA_DRIFT, "e", open_panes=9)], place(4), 1) is None
+    loss = asks.step([an_incident(Kind.CONCEPT_DRIFT, "l")], place(5), 2)
+    assert loss is not None
+    asks.reply(loss.request_id, Step.REPLY_REJECTED, "no budget")
+    assert asks.step([an_incident(Kind.CONCEPT_DRIFT, "m")], place(6), 3) is None
+
+
 def test_a_reply_to_another_request_changes_nothing() -> None:
     asks, request = asked_once()
     assert asks.reply("another", Step.REPLY_ACCEPTED, None) is None
@@ -253,7 +265,7 @@ def test_a_request_says_which_offsets_and_how_many_labels_there_are_since_the_on
     marks = Marks()
     predictions, labels = Source("predictions", 0), Source("labels", 0)
     for n in range(1, 6):
-        marks.add(Mark({predictions: 600 * n - 1, labels: 400 * n - 1}, 600 * n, 400 * n))
+        marks.add(Mark({predictions: 600 * n - 1, labels: 400 * n - 1}, 600 * n, 600 * n, 400 * n))
     request = Request("r", Kind.CONCEPT_DRIFT, Stage.MODELING, ("i",), 1, 10_000)
     onset = PlaceData(at_ms=1_500, topic="predictions", partition=0, offset=1_500)
     asked = Asked("m", "1", onset, None, [], replace(place(3_100), at_ms=3_100), 3_100, 1_800)
@@ -261,14 +273,14 @@ def test_a_request_says_which_offsets_and_how_many_labels_there_are_since_the_on
     ranges = {(one.topic, one.from_offset, one.to_offset) for one in data.data_range.partitions}
     assert ranges == {("predictions", 1_500, 3_100), ("labels", 800, 1_999)}
     assert (data.data_range.events, data.data_range.labelled) == (1_800, 1_200)
-    # 1,200 labels came in 1,600 ms; for the 600 that are missing it takes half of that
-    assert data.not_before_ms == 3_100 + 800
+    # a label came each 1.5 ms, and 600 are missing
+    assert data.not_before_ms == 3_100 + 900
 
 
 def test_marks_stay_few_and_the_latest_stay_close() -> None:
     marks = Marks()
     for n in range(1, 1_001):
-        assert marks.add(Mark({Source("predictions", 0): n}, n, 0))
+        assert marks.add(Mark({Source("predictions", 0): n}, n, n, 0))
     assert len(marks.all) <= MARKS_MAX
     assert marks.before(place(990)).predictions == 989
     assert marks.before(place(0)) is BEGIN

@@ -59,7 +59,7 @@ def request_data(request: str = "req-1", model: str = "churn", **other: Any) -> 
     data: dict[str, Any] = {
         "request_id": request, "model": model, "model_version": "7", "incident_ids": ["inc-1"], "cause": "data_drift",
         "stage": "data", "phase": "requested", "reason": None, "summary": f"{model} should learn anew.",
-        "evidence": [SHIFT], "risk_before": 0.1, "risk_after": 0.3, "risk_new": None,
+        "evidence": [SHIFT], "segment": None, "risk_before": 0.1, "risk_after": 0.3, "risk_new": None,
         "expected_gain": 0.2, "new_version": None, "requested_at_ms": AT_MS, "not_before_ms": AT_MS,
         "deadline_ms": AT_MS + 86_400_000, "attempt": 1,
         "data_range": DataRange(

@@ -69,10 +69,12 @@ class Engine:
         told: list[OutputEvent] = []
         fresh, marks = take_fresh(records, self.offsets, self.counters, self._inputs)
         begin = 0
-        for end, offsets in marks:
-            told += self._apply_between_marks(fresh[begin:end])
-            self.dirty |= {name for name, monitor in self.monitors.items() if monitor.mark(offsets)}
-            begin = end
+        for cut in marks:
+            told += self._apply_between_marks(fresh[begin : cut.end])
+            self.dirty |= {
+                name for name, monitor in self.monitors.items() if monitor.mark(cut.offsets, cut.at_ms)
+            }
+            begin = cut.end
         return Outputs((*told, *self._apply_between_marks(fresh[begin:])))
 
     def _apply_between_marks(self, records: Sequence[Record]) -> list[OutputEvent]:

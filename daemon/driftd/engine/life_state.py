@@ -34,6 +34,7 @@ def life_to_json(life: Life) -> Document:
         "past": [asdict(past) for past in life.incidents.past],
         "request": None if retraining.current is None else request_to_json(retraining.current),
         "last_requested_ms": retraining.last_requested_ms,
+        "last_kind": retraining.last_kind,
         "failures": retraining.failures,
         "asked": dict(retraining.asked),
         "ended": dict(retraining.ended),
@@ -59,6 +60,7 @@ def fill_life(life: Life, document: Mapping[str, Any]) -> None:
     request, escalation = document["request"], document["escalation"]
     retraining.current = None if request is None else request_from_json(request)
     retraining.last_requested_ms = document["last_requested_ms"]
+    retraining.last_kind = None if document["last_kind"] is None else Kind(document["last_kind"])
     retraining.failures = document["failures"]
     retraining.asked = {name: Kind(kind) for name, kind in document["asked"].items()}
     retraining.ended = {name: RequestPhase(phase) for name, phase in document["ended"].items()}

@@ -18,9 +18,10 @@ MARKS_MAX: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The offsets that were applied, and how many predictions and joined labels the model had by then."""
+    """The offsets that were applied, the time, and how many predictions and joined labels the model had by then."""
 
     offsets: Mapping[Source, int]
+    at_ms: int
     predictions: int
     labelled: int
 
@@ -53,11 +54,23 @@ class Marks:
         """The last mark."""
         return self.all[-1] if self.all else BEGIN
 
+    def label_pace_ms(self) -> float | None:
+        """The time between two labels, over all marks; None while no label has come."""
+        if not self.all or self.all[-1].labelled == self.all[0].labelled:
+            return None
+        first, last = self.all[0], self.all[-1]
+        return max(last.at_ms - first.at_ms, 0) / (last.labelled - first.labelled)
+
     def to_json(self) -> dict[str, object]:
         """The marks as an object: the sources once, and rows of numbers."""
         sources = sorted({source for mark in self.all for source in mark.offsets})
         rows = [
-            [mark.predictions, mark.labelled, *(mark.offsets.get(source, -1) for source in sources)]
+            [
+                mark.at_ms,
+                mark.predictions,
+                mark.labelled,
+                *(mark.offsets.get(source, -1) for source in sources),
+            ]
             for mark in self.all
         ]
         return {"sources": [list(source) for source in sources], "rows": rows}
@@ -66,9 +79,11 @@ class Marks:
         """Put back those of `to_json`."""
         sources = [Source(topic, partition) for topic, partition in document["sources"]]
         self.all = [
-            Mark({s: n for s, n in zip(sources, offsets, strict=True) if n >= 0}, predictions, labelled)
-            for predictions, labelled, *offsets in document["rows"]
+            Mark(
+                {s: n for s, n in zip(sources, offsets, strict=True) if n >= 0}, at_ms, predictions, labelled
+            )
+            for at_ms, predictions, labelled, *offsets in document["rows"]
         ]
 
 
-BEGIN: Final = Mark({}, 0, 0)
+BEGIN: Final = Mark({}, 0, 0, 0)

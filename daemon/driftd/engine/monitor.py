@@ -144,10 +144,10 @@ class Monitor:
         told += [event for one in evaluations if one is not None for event in self.life.live(one)]
         return told + self.life.request(place)
 
-    def mark(self, offsets: Mapping[Source, int]) -> bool:
-        """Remember that at `offsets` so many events of the model had come; False if none had since the last time."""
+    def mark(self, offsets: Mapping[Source, int], at_ms: int) -> bool:
+        """Remember how many events of the model had come at `offsets`; False if none had since the last time."""
         predictions, labelled = (self.counters.get(name, 0) for name in ("predictions", "labels_joined"))
-        return self.life.marks.add(Mark(offsets, predictions, labelled))
+        return self.life.marks.add(Mark(offsets, at_ms, predictions, labelled))
 
     def apply(self, table: ModelTable, records: Sequence[Record]) -> list[Positioned]:
         """Take the model's share of a batch, all of it of known versions; what is to be told, in order."""

@@ -1,5 +1,7 @@
 """The retraining requests of a model. Rule: one in flight at a time, and none within the cool-down of the last one.
 
+Only a loss does not wait where the last one was about a drift.
+
 A request is made while a loss of performance is open, or drift of the data has lasted. An incident asks once, and once
 more when it turns from drift into a loss. After the new version is out, its risk is held against what was asked about.
 """
@@ -52,6 +54,7 @@ class Retraining:
         self.settings = settings
         self.current: Request | None = None
         self.last_requested_ms: int | None = None
+        self.last_kind: Kind | None = None
         self.failures = 0
         self.asked: dict[str, Kind] = {}
         self.ended: dict[str, RequestPhase] = {}
@@ -77,12 +80,18 @@ class Retraining:
         """
         if self.current is not None:
             return self._in_flight(self.current, incidents, now_ms)
-        if not (self.settings.enabled and asks and self._cooled_down(now_ms)):
+        if not (self.settings.enabled and asks):
             return None
-        asking = self.wanted(incidents)
-        if asking:
+        asking, cooled = self.wanted(incidents), self._cooled_down(now_ms)
+        # a drift that was asked about, in vain perhaps, is no reason to wait where the model errs more
+        is_worse = self.last_kind not in LOSSES and any(incident.has(LOSSES) for incident in asking)
+        if asking and (cooled or is_worse):
             return self._ask(asking, place, now_ms)
-        return None if self.escalation is None else self._ask_again(self.escalation, place, now_ms)
+        return (
+            self._ask_again(self.escalation, place, now_ms)
+            if self.escalation is not None and cooled
+            else None
+        )
 
     def knows(self, request_id: str) -> bool:
         """Whether `request_id` is in flight, or was not long ago."""
@@ -201,7 +210,7 @@ class Retraining:
         record = (place.topic, place.partition, place.offset)
         request.request_id = derived_id("req", self.model, request.kind, request.incident_ids[0], *record)
         request.deadline_ms = now_ms + self.settings.deadline_ms
-        self.current, self.last_requested_ms = request, now_ms
+        self.current, self.last_requested_ms, self.last_kind = request, now_ms, request.kind
         return request
 
     def _ended_if_over(self, request: Request) -> Request:

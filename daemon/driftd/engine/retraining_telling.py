@@ -79,7 +79,7 @@ def request_data(request: Request, asked: Asked, marks: Marks) -> RetrainingData
         **risks_of(asked.harm),
         new_version=None,
         requested_at_ms=asked.now_ms,
-        not_before_ms=not_before_ms(data_range, asked, request.deadline_ms),
+        not_before_ms=not_before_ms(data_range, asked, request.deadline_ms, marks),
         deadline_ms=request.deadline_ms,
         attempt=request.attempt,
     )
@@ -134,13 +134,12 @@ def range_of(asked: Asked, marks: Marks) -> DataRange:
     )
 
 
-def not_before_ms(data: DataRange, asked: Asked, deadline_ms: int) -> int:
-    """When enough labels will have come, at the pace that they came since the onset; the deadline at the latest."""
-    missing = asked.labels_wanted - data.labelled
-    if missing <= 0 or not data.labelled:
-        return asked.now_ms
-    wait_ms = (asked.now_ms - data.from_at_ms) * missing // data.labelled
-    return min(asked.now_ms + max(wait_ms, 0), deadline_ms)
+def not_before_ms(data: DataRange, asked: Asked, deadline_ms: int, marks: Marks) -> int:
+    """When enough labels will have come, at the pace that they came so far; the deadline at the latest, or now."""
+    missing = max(asked.labels_wanted - data.labelled, 0)
+    pace_ms = marks.label_pace_ms()
+    wait_ms = 0 if pace_ms is None else int(pace_ms * missing)
+    return min(asked.now_ms + wait_ms, deadline_ms)
 
 
 def request_event(request: Request, place: Place) -> OutputEvent:

@@ -10,13 +10,12 @@
 `driftd.subscribe.aio` is the same for asyncio. docs/subscribing.md says what is promised.
 """
 
-import time
 from collections.abc import Callable
 
 from driftd.config import Topics
 from driftd.errors import BadInput, BrokerUnavailable
 from driftd.kafka_settings import KafkaSettings
-from driftd.subscribe.answers import Place, Status, deployment_of, reply_to
+from driftd.subscribe.answers import Place, Status, deployment_of, reply_to, time_or_now
 from driftd.subscribe.connection import Brokers, connection
 from driftd.subscribe.events import (
     Alert,
@@ -64,14 +63,24 @@ class Requests(Subscription[Request]):
     """Retraining requests, and the way to answer them."""
 
     def reply(
-        self, request: Request, status: Status, *, version: str | None = None, reason: str | None = None
+        self,
+        request: Request,
+        status: Status,
+        *,
+        version: str | None = None,
+        reason: str | None = None,
+        at_ms: int | None = None,
     ) -> Place:
         """Say what becomes of `request`, at once. Raises BrokerUnavailable, pydantic.ValidationError."""
-        return reply(self.settings, request, status, version=version, reason=reason, topics=self.topics)
+        return reply(
+            self.settings, request, status, version=version, reason=reason, at_ms=at_ms, topics=self.topics
+        )
 
-    def deployed(self, request: Request, version: str, *, reference: str | None = None) -> Place:
+    def deployed(
+        self, request: Request, version: str, *, reference: str | None = None, at_ms: int | None = None
+    ) -> Place:
         """Say that `version`, made for `request`, is in production. Raises as `reply`."""
-        return deployed(self.settings, request, version, reference=reference, topics=self.topics)
+        return deployed(self.settings, request, version, reference=reference, at_ms=at_ms, topics=self.topics)
 
 
 def alerts(
@@ -139,13 +148,15 @@ def reply(
     *,
     version: str | None = None,
     reason: str | None = None,
+    at_ms: int | None = None,
     topics: Topics | None = None,
 ) -> Place:
     """Say what becomes of `request`: accepted, rejected, completed or failed; where the record is written.
 
+    `at_ms` is now where it is None; a stream that is played back has its own time.
     Raises BrokerUnavailable, BadInput, and pydantic.ValidationError where an argument is out of its bounds.
     """
-    event = reply_to(request, status, _now_ms(), version, reason)
+    event = reply_to(request, status, time_or_now(at_ms), version, reason)
     return send_control(connection(brokers), (topics or Topics()).control, request.data.model, event)
 
 
@@ -155,12 +166,9 @@ def deployed(
     version: str,
     *,
     reference: str | None = None,
+    at_ms: int | None = None,
     topics: Topics | None = None,
 ) -> Place:
-    """Say that `version`, made for `request`, is in production from now on. Raises as `reply`."""
-    event = deployment_of(request, version, _now_ms(), reference)
+    """Say that `version`, made for `request`, is in production from `at_ms` on. Raises as `reply`."""
+    event = deployment_of(request, version, time_or_now(at_ms), reference)
     return send_control(connection(brokers), (topics or Topics()).control, request.data.model, event)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

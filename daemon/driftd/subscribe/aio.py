@@ -4,7 +4,6 @@ The same words and promises as `driftd.subscribe`, on aiokafka.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from aiokafka import AIOKafkaProducer
@@ -12,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from driftd.config import Topics
 from driftd.contract.events_in import Deployment, RetrainingReply
 from driftd.kafka_settings import KafkaSettings
-from driftd.subscribe.answers import Place, Status, deployment_of, encode_control, reply_to
+from driftd.subscribe.answers import Place, Status, deployment_of, encode_control, reply_to, time_or_now
 from driftd.subscribe.asynchronous import Subscription
 from driftd.subscribe.connection import Brokers, connection, named_errors
 from driftd.subscribe.events import Alert, Request, Skipped
@@ -27,15 +26,23 @@ class Requests(Subscription[Request]):
     """Retraining requests, and the way to answer them."""
 
     async def reply(
-        self, request: Request, status: Status, *, version: str | None = None, reason: str | None = None
+        self,
+        request: Request,
+        status: Status,
+        *,
+        version: str | None = None,
+        reason: str | None = None,
+        at_ms: int | None = None,
     ) -> Place:
         """As `driftd.subscribe.Requests.reply`."""
-        event = reply_to(request, status, time.time_ns() // 1_000_000, version, reason)
+        event = reply_to(request, status, time_or_now(at_ms), version, reason)
         return await send_control(self.settings, self.topics.control, request.data.model, event)
 
-    async def deployed(self, request: Request, version: str, *, reference: str | None = None) -> Place:
+    async def deployed(
+        self, request: Request, version: str, *, reference: str | None = None, at_ms: int | None = None
+    ) -> Place:
         """As `driftd.subscribe.Requests.deployed`."""
-        event = deployment_of(request, version, time.time_ns() // 1_000_000, reference)
+        event = deployment_of(request, version, time_or_now(at_ms), reference)
         return await send_control(self.settings, self.topics.control, request.data.model, event)
 
 

@@ -1,5 +1,6 @@
 """What a subscriber says to driftd, as events of the control topic. Rule: the key is the model, as of all events."""
 
+import time
 from typing import Literal, NamedTuple, TypeAlias
 
 from driftd.contract.events_in import Command, Deployment, RetrainingReply
@@ -14,6 +15,11 @@ class Place(NamedTuple):
     topic: str
     partition: int
     offset: int
+
+
+def time_or_now(at_ms: int | None) -> int:
+    """`at_ms`, or the time now where that is None, in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000 if at_ms is None else at_ms
 
 
 def reply_to(

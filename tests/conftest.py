@@ -21,6 +21,10 @@ settings.register_profile(
 settings.load_profile("same")
 
 
+collect_ignore_glob = ["*_check.py"]
+"""Run by tests, in environments of their own that have what they import."""
+
+
 @pytest.fixture(scope="session")
 def kafka() -> KafkaInstall:
     """A Kafka that can be started; fetched once. A test that needs it fails, and does not skip, where there is none."""

@@ -43,6 +43,9 @@ class Request:
         return json.loads(self.body)
 
 
+TURNS_TO_CLOSE = 20
+
+
 class WebhookReceiver:
     """A server on loopback; `answer` says how each request is answered, by its number from 0."""
 
@@ -94,9 +97,8 @@ class WebhookReceiver:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for _ in range(
-            3
-        ):  # one that was just accepted has no task yet, and one that is aborted closes a turn later
+        # one that was just accepted gets its task some turns later, and one that is aborted closes a turn later
+        for _ in range(TURNS_TO_CLOSE):
             for task in [*tasks]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ from driftd.config import ModelSettings
 from driftd.detectors.base import Finding
 from driftd.detectors.calibration import CALIBRATE
 from driftd.engine.binning import UNSEEN_NAMES_MAX, binned
+from driftd.engine.growth import counting_like, later
 from driftd.engine.harm import Risk, reference_risk
 from driftd.engine.losses import ELEVATED_FROM, has_improved, is_moving, is_trouble, losses_above, troubles_of
 from driftd.engine.shares import INPUTS_SHARE, outcomes_share
@@ -97,6 +98,7 @@ class Stream:
         self.renewing = False
         self.profile: Profile | None = None
         self.first_risk: Risk | None = None
+        self.is_elevated = False
         self.counter: PaneCounter | None = None
         self.watchers: Watchers | None = None
         self.window = Window(settings.panes.window_events)
@@ -114,11 +116,7 @@ class Stream:
 
     def builder_like(self, profile: Profile, pane_events: int) -> Builder:
         """The same for events that are to be counted as those of `profile` were."""
-        builder = self.builder_for(cut_of(profile), pane_events)
-        for s, levels in enumerate(profile.levels):
-            if levels is not None:
-                builder.levels[s].unbounded = levels.unbounded
-        return builder
+        return counting_like(self.builder_for(cut_of(profile), pane_events), profile)
 
     def watch(self, profile: Profile, states: Mapping[str, Any] | None = None) -> None:
         """Compare with `profile` from the next event on, with detectors that go on from `states` where given."""
@@ -135,10 +133,7 @@ class Stream:
         self.watchers = watchers_for(self.profile, self.settings, self.counter.pane_events, share, states)
 
     def add(self, columns: Columns, places: Places) -> list[Evaluation]:
-        """Take n events; what the detectors say of them, in order of the events.
-
-        A reference that does not know all it should goes on growing while its stream is watched and nothing is found.
-        """
+        """Take n events; what the detectors say of them, in order of the events."""
         told: list[Evaluation] = []
         taken = 0
         while taken < len(places):
@@ -174,6 +169,9 @@ class Stream:
 
     def _renew(self, builder: Builder) -> None:
         """Watch by what `builder` has counted, if that tells anything; and end its growth, if that tells all."""
+        if self.is_elevated and self.profile is not None and not self.renewing:
+            self.reference_events = later(builder, self.settings.incidents.keep_open_panes)
+            return
         profile, wanted = builder.build(self.model, self.version), self.settings.reference
         if self.renewing and self.profile is not None and is_moving(profile, self.profile):
             self.builder = self.builder_like(self.profile, builder.counter.pane_events)
@@ -284,10 +282,11 @@ class Stream:
             above = losses_above(self.profile, window)
             self.well_at |= {name: pane.last for name, errors in above.items() if errors <= 0}
         troubles = troubles_of(found, above, self.well_at)
+        self.is_elevated = any(errors > ELEVATED_FROM for errors in above.values())
         return replace(
             self._evaluation(index, pane.last, troubles, window),
             pane_done=True,
-            elevated=any(errors > ELEVATED_FROM for errors in above.values()),
+            elevated=self.is_elevated,
             improved=not troubles and has_improved(found, above),
         )
 

@@ -123,6 +123,14 @@ def test_a_loss_joins_the_drift_however_much_later_it_shows() -> None:
     assert [incident.kinds for incident in incidents.current] == [(Kind.PERFORMANCE, Kind.DATA_DRIFT)]
 
 
+def test_a_request_asks_for_data_since_the_loss_and_not_since_the_drift_before_it() -> None:
+    incidents = Incidents("m", SETTINGS)
+    causes(incidents, *(pane(n, finding()) for n in range(1, 60)))
+    incidents.step(point(60, replace(weighed("error"), onset=place(58))))
+    (incident,) = incidents.current
+    assert (incident.onset, incident.asks_since) == (place(0), place(58))
+
+
 def test_a_loss_stays_what_it_was_told_as_whatever_the_inputs_do_meanwhile() -> None:
     incidents = Incidents("m", SETTINGS)
     assert causes(incidents, point(1, weighed("error"))) == ["held"]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from driftd.detectors.base import Finding
-from driftd.engine.kinds import LEADS, Kind, Severity, Stage, Strand, stage_of
+from driftd.engine.kinds import LEADS, LOSSES, Kind, Severity, Stage, Strand, stage_of
 from driftd.engine.stream import StreamName
 from driftd.reference.panes import Place
 
@@ -187,6 +187,12 @@ class Incident:
         parts = self.told_parts()
         fine = [part for part in parts if part.stream is not StreamName.PERIODS]
         return min((part.onset for part in fine or parts), key=lambda onset: onset.at_ms)
+
+    @property
+    def asks_since(self) -> Place:
+        """Since when there is data to train on: since the model errs more, if it does, not since its inputs moved."""
+        losses = [part.onset for part in self.told_parts() if part.kind in LOSSES]
+        return min(losses or [self.onset], key=lambda onset: onset.at_ms)
 
     @property
     def pace(self) -> StreamName:

@@ -153,7 +153,7 @@ class Life:
             asked = asked_again(request.data, version, place, self.now_ms, wanted)
         else:
             asking = [one for name in request.incident_ids for one in incidents if one.incident_id == name]
-            onset = min((one.onset for one in asking), key=lambda onset: onset.at_ms)
+            onset = min((one.asks_since for one in asking), key=lambda onset: onset.at_ms)
             harm = self.teller.harm(onset.at_ms, self.incidents.moved())
             request.risk_limit = risk_limit(harm)
             evidence = self.teller.evidence(asking)

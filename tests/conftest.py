@@ -63,3 +63,10 @@ def topic_prefix(request: pytest.FixtureRequest) -> str:
     """A start of topic names that no other test of this session uses."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     return f"{name[:80]}."
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left_open() -> Iterator[None]:
+    """What a file's tests leave open is told at its end, and not in whatever file is next when it is collected."""
+    yield
+    gc.collect()

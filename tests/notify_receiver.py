@@ -85,12 +85,10 @@ class WebhookReceiver:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(self._talk(reader, writer))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            tasks[asyncio.create_task(self._talk(reader, writer))] = writer
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
@@ -99,8 +97,9 @@ class WebhookReceiver:
         server.close()
         # one that was just accepted gets its task some turns later, and one that is aborted closes a turn later
         for _ in range(TURNS_TO_CLOSE):
-            for task in [*tasks]:
+            for task, writer in tasks.items():
                 task.cancel()
+                writer.transport.abort()  # a task that is cancelled before it began does not do it
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
 

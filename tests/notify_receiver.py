@@ -94,8 +94,12 @@ class WebhookReceiver:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        for _ in range(
+            TURNS_TO_CLOSE
+        ):  # asyncio leaves a connection open that was accepted, but not begun, before this
+            await asyncio.sleep(0)
         server.close()
-        # one that was just accepted gets its task some turns later, and one that is aborted closes a turn later
+        # one that is aborted closes a turn later
         for _ in range(TURNS_TO_CLOSE):
             for task, writer in tasks.items():
                 task.cancel()

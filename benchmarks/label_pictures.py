@@ -3,17 +3,16 @@
 `python -m benchmarks.label_pictures` runs them through an engine, and draws what it said and when.
 """
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import folder_of, reproducible, save_all
 from driftd.config_text import load_config
 from driftd.contract.record import Record
 from driftd.engine.engine import Engine
@@ -21,6 +20,7 @@ from driftd.engine.period_status import PeriodStatus
 from driftd.shells.recording import RecordingReader
 
 ROOT = Path(__file__).parents[1]
+FONT_SIZE = 8
 RECORDINGS = ROOT / "tests" / "recordings"
 CONFIG = load_config((RECORDINGS / "config.toml").read_text(encoding="utf-8"), "config.toml")
 EARLY = {
@@ -55,16 +55,10 @@ class Said:
 
 def main(argv: Sequence[str] | None = None) -> list[Path]:
     """Draw as `argv` says; the files that were written."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="the folder to draw into")
-    folder: Path = parser.parse_args(argv).out
-    mpl.rcParams.update(
-        {"svg.hashsalt": "driftd", "font.family": "DejaVu Sans", "svg.fonttype": "path", "font.size": 8}
-    )
+    folder = folder_of(argv, __doc__)
+    reproducible(FONT_SIZE)
     drawn = {"labels-early.svg": draw_early(), "labels-swapped.svg": draw_swapped("classes_swapped")}
-    for name, figure in drawn.items():
-        figure.savefig(folder / name, format="svg", metadata={"Date": None})
-    return [folder / name for name in drawn]
+    return save_all(folder, drawn)
 
 
 def records_of(name: str) -> list[Record]:

@@ -3,7 +3,6 @@
 `python -m benchmarks.speech_pictures` runs it through an engine, and draws what happened, what was said of it and when.
 """
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import folder_of, reproducible, save_all
 from driftd.cli.demo_speech import CONFIG_TEXT
 from driftd.config_text import load_config
 from driftd.contract.record import Record
@@ -23,6 +22,7 @@ from driftd.engine.outputs import OutputTopic
 from driftd.shells.recording import RecordingReader
 
 ROOT = Path(__file__).parents[1]
+FONT_SIZE = 8
 SHIPPED = ROOT / "daemon" / "driftd" / "demo"
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
@@ -53,12 +53,8 @@ class Lived:
 
 def main(argv: Sequence[str] | None = None) -> list[Path]:
     """Draw as `argv` says; the files that were written."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="the folder to draw into")
-    folder: Path = parser.parse_args(argv).out
-    mpl.rcParams.update(
-        {"svg.hashsalt": "driftd", "font.family": "DejaVu Sans", "svg.fonttype": "path", "font.size": 8}
-    )
+    folder = folder_of(argv, __doc__)
+    reproducible(FONT_SIZE)
     happenings = json.loads((SHIPPED / "speech.json").read_text(encoding="utf-8"))["happenings"]
     records = [record for chunk in RecordingReader(SHIPPED / "speech.jsonl.zst") for record in chunk]
     lives = lived(records)
@@ -66,9 +62,7 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
         "speech-weeks.svg": draw_weeks(lives, happenings),
         "speech-said.svg": draw_said(lives, happenings),
     }
-    for name, figure in drawn.items():
-        figure.savefig(folder / name, format="svg", metadata={"Date": None})
-    return [folder / name for name in drawn]
+    return save_all(folder, drawn)
 
 
 def lived(records: Sequence[Record]) -> Lived:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -142,14 +142,20 @@ format = "text"
         return self.applied() == self.ends()
 
 
-class Daemon:
-    """A running `driftd run`; killed at the end where it still runs."""
+class Running:
+    """A running `driftd WORDS`; killed at the end where it still runs."""
 
-    def __init__(self, setup: Setup, name: str = "daemon") -> None:
-        self.log_file = setup.path.with_suffix(f".{name}.log")
+    def __init__(
+        self, path: Path, words: Sequence[str], name: str, more: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """With the configuration at `path`, and `more` environment variables; its log is beside that, by `name`."""
+        self.log_file = path.with_suffix(f".{name}.log")
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command("run"), "--config", str(setup.path)], env=environment(), stdout=log, stderr=log
+                [*command(*words), "--config", str(path)],
+                env={**environment(), **dict(more)},
+                stdout=log,
+                stderr=log,
             )
 
     def __enter__(self) -> Self:
@@ -181,6 +187,13 @@ class Daemon:
         """Wait until it says `text`."""
         wait_until(lambda: text in self.log() or self.process.poll() is not None, text)
         assert text in self.log(), self.log()
+
+
+class Daemon(Running):
+    """A running `driftd run`."""
+
+    def __init__(self, setup: Setup, name: str = "daemon") -> None:
+        super().__init__(setup.path, ["run"], name)
 
 
 def wait_until(happened: Callable[[], bool], what: str, seconds_max: float = SECONDS_MAX) -> None:

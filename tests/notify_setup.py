@@ -1,13 +1,10 @@
 """Alerts as the daemon publishes them, and `driftd notify` as a process, for tests."""
 
 import asyncio
-import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -17,7 +14,7 @@ from driftd.config_text import load_config
 from driftd.contract.cloudevents import EventType, Headers, encode_cloudevent
 from driftd.contract.events_out import AlertData, PlaceData
 from driftd.notify.notice import Alert, Notice, Place, Request
-from driftd_process import SECONDS_MAX, command, environment, wait_until
+from driftd_process import SECONDS_MAX, Running, command, environment
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification's own examples
 
@@ -155,45 +152,10 @@ class NotifySetup:
         return offset
 
 
-class Notifier:
-    """A running `driftd notify`; killed at the end where it still runs."""
+class Notifier(Running):
+    """A running `driftd notify`."""
 
     def __init__(
         self, setup: NotifySetup, name: str = "notifier", more: Iterable[tuple[str, str]] = ()
     ) -> None:
-        self.log_file = setup.path.with_suffix(f".{name}.log")
-        variables = {**environment(), "DRIFTD_TEST_SECRET": SECRET, **dict(more)}
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command("notify"), "--config", str(setup.path)], env=variables, stdout=log, stderr=log
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.process.poll() is None:
-            self.kill9()
-        if kind is not None:
-            sys.stderr.write(f"--- {self.log_file.name}\n{self.log()[-4000:]}\n")
-
-    def kill9(self) -> None:
-        """End it as the kernel would when memory is short."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        """SIGTERM, and its exit code."""
-        self.process.terminate()
-        return self.process.wait(SECONDS_MAX)
-
-    def log(self) -> str:
-        """All that it said."""
-        return self.log_file.read_text(encoding="utf-8")
-
-    def wait_for(self, text: str) -> None:
-        """Wait until it says `text`."""
-        wait_until(lambda: text in self.log() or self.process.poll() is not None, text)
-        assert text in self.log(), self.log()
+        super().__init__(setup.path, ["notify"], name, [("DRIFTD_TEST_SECRET", SECRET), *more])

@@ -6,8 +6,9 @@ import pytest
 
 from driftd.api.board import Board
 from driftd.api.changes import Changes, message
-from driftd.api.standing import Change, ChangeName, Standing, Subject
+from driftd.api.standing import Change, ChangeName, Standing
 from driftd.contract.record import Record
+from driftd.contract.standing import Subject
 from http_api import entry, over
 
 A = "incident/churn/i1"

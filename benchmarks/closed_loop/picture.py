@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,19 +11,19 @@ from numpy.typing import NDArray
 
 from benchmarks.closed_loop.loop import Lived
 from benchmarks.closed_loop.streams import Subject
+from benchmarks.pictures import reproducible, save
 
 SHOWN: Final = 40
 """The curves are means over a fortieth of the stream."""
 POINTS: Final = 400
+FONT_SIZE: Final = 8
 BLUE, RED, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#8c8c8c"
 NAMES: Final = {"elec2": "electricity prices, 48 predictions a day; when their concept changes is not known"}
 
 
 def draw(lives: Sequence[tuple[Subject, Lived]], file: Path) -> None:
     """A panel for each life, below each other."""
-    mpl.rcParams.update(
-        {"svg.hashsalt": "driftd", "font.family": "DejaVu Sans", "svg.fonttype": "path", "font.size": 8}
-    )
+    reproducible(FONT_SIZE)
     figure = Figure(figsize=(8.6, 2.7 * len(lives) + 0.3))
     panels = figure.subplots(len(lives), 1, squeeze=False)[:, 0]
     for axes, (subject, life) in zip(panels, lives, strict=True):
@@ -32,7 +31,7 @@ def draw(lives: Sequence[tuple[Subject, Lived]], file: Path) -> None:
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, loc="lower center", ncols=len(names))
     figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    save(figure, file)
 
 
 def _draw_life(axes: Axes, subject: Subject, life: Lived) -> None:

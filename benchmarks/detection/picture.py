@@ -5,9 +5,9 @@ from math import log
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import reproducible, save
 from benchmarks.report import Row
 
 STREAMS: Final = {"independent": "full", "AR(0.9)": "none"}
@@ -24,11 +24,12 @@ LABELS_AT: Final = {
     "dummy, every 1,000": (8, -12),
 }
 """Where a subject's name stands beside its point, in points, where it would lie on another's."""
+FONT_SIZE = 10
 
 
 def draw(quiet: Sequence[Row], delays: Sequence[Row], budget_events: int, file: Path) -> None:
     """Write the picture of one signal in 20 that shifts by one deviation to `file`, an SVG."""
-    mpl.rcParams.update({"svg.hashsalt": "driftd", "font.family": "DejaVu Sans", "svg.fonttype": "path"})
+    reproducible(FONT_SIZE)
     figure = Figure(figsize=(8.6, 5.2))
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log")
@@ -76,7 +77,7 @@ def draw(quiet: Sequence[Row], delays: Sequence[Row], budget_events: int, file: 
     axes.set_title("full: independent events; hollow: AR(0.9). Lower left is better", fontsize=9, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    save(figure, file)
 
 
 def _point(

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from driftd.api.standing import Change, Standing, Subject
+from driftd.api.standing import Change, Standing
+from driftd.contract.standing import Subject
 
 EVENTS_MAX: Final = 1_000
 BYTES_MAX: Final = 4 * 1024 * 1024

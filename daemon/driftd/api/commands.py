@@ -11,8 +11,9 @@ import msgspec
 from pydantic import ValidationError
 
 from driftd.api.problems import ApiProblem, FieldProblem
-from driftd.api.standing import Standing, Subject
+from driftd.api.standing import Standing
 from driftd.contract.events_in import CONTROL_EVENTS, Command, Deployment, RetrainingReply
+from driftd.contract.standing import Subject
 from driftd.suggestion import suggestion
 
 BODY_BYTES_MAX: Final = 64 * 1024

@@ -1,6 +1,6 @@
 """What is open now, folded out of the compacted topic. Rule: a record that comes twice changes nothing.
 
-The keys are `incident/<model>/<id>`, `request/<model>/<id>` and `silence/<id>`. The value of a key is the last
+The keys are those of `driftd.contract.standing`. The value of a key is the last
 CloudEvent about it, null when it is over; its headers tell which event that was. What cannot be read is counted and
 passed over, what is too much is counted and not held: an answer says so (`unreadable`, `not_held`).
 """
@@ -14,17 +14,10 @@ from typing import Final
 import msgspec
 
 from driftd.contract.record import Record
+from driftd.contract.standing import Subject, split_key
 
 BYTES_MAX: Final = 64 * 1024 * 1024
 """Of all events that are held: some ten thousand incidents."""
-
-
-class Subject(StrEnum):
-    """What an entry is about."""
-
-    INCIDENT = "incident"
-    REQUEST = "request"
-    SILENCE = "silence"
 
 
 class ChangeName(StrEnum):
@@ -79,15 +72,15 @@ class Standing:
         self.not_held = 0
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[bytes, Entry] = {}
 
     def apply(self, record: Record) -> Change | None:
         """Take in the next record of the topic; what it changes, if anything."""
-        named = _parse_key(record.key)
-        if named is None:
+        named = split_key(record.key or b"")
+        if record.key is None or named is None:
             self.unreadable += 1
             return None
-        key, subject, entry_id = named
+        key, (subject, entry_id) = record.key, named
         if record.value is None:
             return self._end(key, subject, entry_id, record)
         entry = _read(subject, entry_id, record.value)
@@ -124,7 +117,7 @@ class Standing:
             ):
                 yield bytes(entry.data)
 
-    def _end(self, key: str, subject: Subject, entry_id: str, record: Record) -> Change | None:
+    def _end(self, key: bytes, subject: Subject, entry_id: str, record: Record) -> Change | None:
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -135,7 +128,7 @@ class Standing:
         kind = (headers.get("ce_type") or b"").decode(errors="replace")
         return Change(ChangeName.OVER, event_id, over_document(subject, entry_id, entry.facts.model, kind))
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._bytes -= len(entry.event)
@@ -145,17 +138,6 @@ def over_document(subject: Subject, entry_id: str, model: str, event_type: str) 
     """What is told of an entry that is over; the event that ended it is in the topic of its kind."""
     told = {"subject": subject.value, "id": entry_id, "model": model, "type": event_type or None}
     return msgspec.json.encode(told)
-
-
-def _parse_key(key: bytes | None) -> tuple[str, Subject, str] | None:
-    try:
-        text = (key or b"").decode()
-        first, _, rest = text.partition("/")
-        subject = Subject(first)
-    except ValueError:  # of UTF-8, or of the enum
-        return None
-    entry_id = rest.rpartition("/")[2]  # names of models may hold slashes, ids do not
-    return (text, subject, entry_id) if entry_id else None
 
 
 def _read(subject: Subject, entry_id: str, value: bytes) -> Entry | None:

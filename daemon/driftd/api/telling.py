@@ -23,7 +23,8 @@ from driftd.api.documents import (
     Unjudged,
     Worker,
 )
-from driftd.api.standing import Standing, Subject
+from driftd.api.standing import Standing
+from driftd.contract.standing import Subject
 from driftd.engine.period_status import WHY, PeriodStatus, Told
 from driftd.engine.status import ModelStatus
 from driftd.shard_view import Phase, ServiceView, ShardView

@@ -1,5 +1,6 @@
 """Parts of an incident that no pane shows: what ticks tell, and what is said of labels. Rule: their words are given."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -8,6 +9,7 @@ from driftd.detectors.base import Effect, Finding
 from driftd.reference.figures import rounded
 from driftd.reference.panes import Place
 
+CHANGES_IN_A_SENTENCE: Final = 3
 NO_FIGURES: Final = Figures(count=0, missing_share=0.0, invalid_share=0.0, outside_share=0.0)
 """Of what is no quantity of an event, such as that none came."""
 
@@ -45,6 +47,11 @@ def told_change(contributor: Contributor) -> str:
     if contributor.claim is not None or contributor.effect == Effect.SILENCE:
         return contributor.change.rstrip(".")
     return f"{contributor.signal} {contributor.change}"
+
+
+def told_changes(contributors: Sequence[Contributor]) -> list[str]:
+    """The strongest changes as they stand in a sentence: no more than a person reads."""
+    return [told_change(contributor) for contributor in contributors[:CHANGES_IN_A_SENTENCE]]
 
 
 def place_data(place: Place) -> PlaceData:

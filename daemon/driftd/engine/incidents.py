@@ -258,9 +258,8 @@ class Incidents:
 
     def _still_open(self, incident: Incident, evaluation: Evaluation) -> list[Change]:
         joined = len(incident.findings) > incident.told_signals
-        explained = (
-            incident.claims > incident.told_claims
-        )  # these say what is the matter, so nobody waits for them
+        # what says itself what is the matter is not waited for
+        explained = incident.claims > incident.told_claims
         if incident.worst().rank > incident.severity.rank:
             cause = Cause.SEVERITY_RAISED
         elif incident.kind is not incident.told_kind:

@@ -118,6 +118,8 @@ class Life:
         hushed = self.incidents.hush(self.silences, self.now_ms)
         # an alert that is due anyway says itself that it is silenced
         changes = [*changes, *(change for change in hushed if id(change.incident) not in told)]
+        if not changes:
+            return []
         moved = self.incidents.moved(changes)
         request = self.retraining.current
         events = []

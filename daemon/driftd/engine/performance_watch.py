@@ -229,13 +229,10 @@ class PerformanceWatch:
         if not self._settle(self.periods, self.estimates, place.at_ms):
             return None
         finding = self.divergence.finding(self._began, self.estimates.learned_labels)
-        if finding is None and not was_raised:
-            return None
-        maturity = Maturity(self.periods, place.at_ms)
-        findings = [
-            with_segment(one, maturity, self.columns, self.settled) for one in (finding,) if one is not None
-        ]
-        return Evaluation(StreamName.PERIODS, 0, place, tuple(findings), True, (), {})
+        if finding is None:
+            return Evaluation(StreamName.PERIODS, 0, place, (), True, (), {}) if was_raised else None
+        found = with_segment(finding, Maturity(self.periods, place.at_ms), self.columns, self.settled)
+        return Evaluation(StreamName.PERIODS, 0, place, (found,), True, (), {})
 
     def _settle(self, periods: Periods, estimates: Estimates, now_ms: int) -> bool:
         """Let periods whose labels are complete teach, or be compared; whether any was compared."""

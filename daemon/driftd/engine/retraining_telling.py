@@ -7,7 +7,8 @@ from typing import Final
 from driftd.contract.cloudevents import EventType, encode_cloudevent, rfc3339
 from driftd.contract.events_out import Contributor, DataRange, PartitionRange, PlaceData, RetrainingData
 from driftd.contract.record import Source
-from driftd.engine.contributors import place_data, told_change
+from driftd.contract.standing import Subject
+from driftd.engine.contributors import place_data, told_changes
 from driftd.engine.harm import Harm, Verdict
 from driftd.engine.identity import SOURCE, derived_id
 from driftd.engine.marks import Marks
@@ -16,7 +17,6 @@ from driftd.engine.request import EARLIER, IN_FLIGHT, Request, RequestPhase
 from driftd.reference.figures import rounded
 from driftd.reference.panes import Place
 
-CHANGES_IN_A_SENTENCE: Final = 3
 EVENT_TYPES: Final[Mapping[RequestPhase, EventType]] = {
     RequestPhase.VERIFIED: EventType.RETRAINING_VERIFIED,
     RequestPhase.ESCALATED: EventType.RETRAINING_ESCALATED,
@@ -46,7 +46,7 @@ SUMMARIES: Final[Mapping[RequestPhase, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The facts of a request that begins: `onset_ms` is when the change began, `place` the record that decided."""
+    """The facts of a request that begins: `onset` is where the change began, `place` the record that decided."""
 
     model: str
     version: str | None
@@ -171,13 +171,13 @@ def request_event(request: Request, place: Place) -> OutputEvent:
         event_type,
         value,
         headers,
-        f"request/{data.model}/{request.request_id}",
+        Subject.REQUEST.key(data.model, request.request_id),
         request.phase not in IN_FLIGHT,
     )
 
 
 def _summary(request: Request, data: RetrainingData) -> str:
-    told = "; ".join(told_change(c) for c in data.evidence[:CHANGES_IN_A_SENTENCE])
+    told = "; ".join(told_changes(data.evidence))
     again = f" Attempt {request.attempt}: those before came to nothing." if request.attempt > 1 else ""
     stop = "" if not told or told.endswith((".", "?")) else "."
     return SUMMARIES[request.phase].format(

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from driftd.contract.cloudevents import EventType, Headers, encode_cloudevent
 from driftd.contract.events_out import SilenceData
+from driftd.contract.standing import Subject
 from driftd.engine.identity import SOURCE, derived_id
 from driftd.engine.outputs import OutputEvent, OutputTopic
 from driftd.engine.silences import Silence
@@ -36,6 +37,6 @@ def _event(silence: Silence, place: Place, data: SilenceData | None) -> OutputEv
         event_type,
         value,
         headers,
-        f"silence/{silence.silence_id}",
+        Subject.SILENCE.key(silence.silence_id),
         data is None,
     )

@@ -60,9 +60,6 @@ class Silences:
     def __init__(self) -> None:
         self.by_id: dict[str, Silence] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.by_id)
-
     def covering(self, model: str, incident: Incident, now_ms: int) -> str | None:
         """The id of the first silence that covers `incident` of `model`, None where none does."""
         return next(

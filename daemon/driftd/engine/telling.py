@@ -14,9 +14,10 @@ from driftd.contract.events_out import (
     RejectedData,
 )  # fmt: skip
 from driftd.contract.record import Record
+from driftd.contract.standing import Subject
 from driftd.decode.rejections import Rejection
 from driftd.detectors.base import Finding
-from driftd.engine.contributors import place_data, said_by_itself, told_change
+from driftd.engine.contributors import place_data, said_by_itself, told_changes
 from driftd.engine.harm import Harm, Moved, Watched, harm_since
 from driftd.engine.identity import SOURCE, derived_id
 from driftd.engine.incident import Cause, Incident, Phase
@@ -38,7 +39,6 @@ from driftd.reference.panes import Pane, Place, merged
 from driftd.reference.profile import Profile
 
 EXCERPT_BYTES: Final = 256
-CHANGES_IN_A_SENTENCE: Final = 3
 UNASKED: Final = (*LOSSES, Kind.LABEL_QUALITY)
 """A loss is the harm, and labels that are wrong cannot tell of any."""
 DRIFTS: Final = (*LOSSES, Kind.DATA_DRIFT, Kind.DATA_QUALITY)
@@ -151,7 +151,7 @@ class Teller:
             place.offset,
         )
         value, headers = encode_cloudevent(event_type, event_id, SOURCE, self.model, place.at_ms, data)
-        standing = f"incident/{self.model}/{incident.incident_id}"
+        standing = Subject.INCIDENT.key(self.model, incident.incident_id)
         is_over = incident.phase is Phase.RESOLVED
         return OutputEvent(
             OutputTopic.ALERTS, self.model, event_id, event_type, value, headers, standing, is_over
@@ -209,7 +209,7 @@ class Teller:
         )
 
     def _summary(self, incident: Incident, contributors: Sequence[Contributor], harm: Harm) -> str:
-        told = [told_change(c) for c in contributors[:CHANGES_IN_A_SENTENCE]]
+        told = told_changes(contributors)
         since = rfc3339(incident.onset.at_ms)[:16].replace("T", " ") + " UTC"
         others = len(incident.findings) - len(told)
         harms = [] if incident.kind in UNASKED else [harm_sentence(harm)]

@@ -7,25 +7,18 @@ worker that cannot judge is never shown as ready.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from driftd.api.commands import BODY_BYTES_MAX
 from driftd.api.openapi import PREFIX
 from driftd.config import Http
-from driftd.errors import ConfigError
+from driftd.http_site import add_pages, open_port
 from driftd.shard_view import ServiceView
-
-log = structlog.get_logger(__name__)
 
 
 def build_site(view: ServiceView, registry: CollectorRegistry, api: web.Application) -> web.Application:
     """The pages, those of `api` below its prefix."""
-
-    async def live(_: web.Request) -> web.Response:
-        return web.json_response({"status": "live"})
 
     async def ready(_: web.Request) -> web.Response:
         reasons = view.unready()
@@ -35,12 +28,9 @@ def build_site(view: ServiceView, registry: CollectorRegistry, api: web.Applicat
             {"status": status, "shards": shards, "reasons": reasons}, status=503 if reasons else 200
         )
 
-    async def metrics(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
-
     site = web.Application(client_max_size=BODY_BYTES_MAX)
-    site.add_routes([web.get("/livez", live), web.get("/readyz", ready), web.get("/metrics", metrics)])
+    add_pages(site, registry)
+    site.add_routes([web.get("/readyz", ready)])
     site.add_subapp(PREFIX, api)
     return site
 
@@ -53,18 +43,5 @@ async def http_port(
     if not http.enabled:
         yield None
         return
-    runner = web.AppRunner(build_site(view, registry, api), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        listener = web.TCPSite(runner, http.host, http.port)
-        try:
-            await listener.start()
-        except OSError as error:
-            raise ConfigError(
-                [f"http.port: {http.host}:{http.port} cannot be used: {error.strerror}. Take another, or 0."]
-            ) from None
-        port: int = runner.addresses[0][1]
-        log.info("http port is open", host=http.host, port=port)
+    async with open_port(build_site(view, registry, api), http.host, http.port, "http") as port:
         yield port
-    finally:
-        await runner.cleanup()

@@ -21,10 +21,11 @@ from driftd.api.commands import BODY_BYTES_MAX, control_value, model_of, read_ev
 from driftd.api.documents import Accepted, Placed
 from driftd.api.openapi import PAGES, Page, PageFacts, openapi_document
 from driftd.api.problems import CONTENT_TYPE, ApiProblem
-from driftd.api.standing import Standing, Subject
+from driftd.api.standing import Standing
 from driftd.api.telling import model_document, models_document, open_now_document, worker_document
 from driftd.config import Http
 from driftd.contract.events_in import Command
+from driftd.contract.standing import Subject
 from driftd.errors import BrokerUnavailable
 from driftd.shard_view import ServiceView
 

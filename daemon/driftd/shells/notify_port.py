@@ -4,18 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from driftd.config import Notifier
-from driftd.errors import ConfigError
+from driftd.http_site import add_pages, open_port
 from driftd.notify.view import NotifierView
-
-log = structlog.get_logger(__name__)
 
 DELIVERY_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0)
 
@@ -85,21 +81,15 @@ def notifier_registry(view: NotifierView) -> CollectorRegistry:
 def notifier_site(view: NotifierView, registry: CollectorRegistry) -> web.Application:
     """The pages."""
 
-    async def live(_: web.Request) -> web.Response:
-        return web.json_response({"status": "live"})
-
     async def ready(_: web.Request) -> web.Response:
         reasons = view.unready()
         receivers = {one.name: {"waiting": one.waiting, "failing": one.failing} for one in view.receivers}
         document = {"status": "not ready" if reasons else "ready", "receivers": receivers, "reasons": reasons}
         return web.json_response(document, status=503 if reasons else 200)
 
-    async def metrics(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
-
     site = web.Application()
-    site.add_routes([web.get("/livez", live), web.get("/readyz", ready), web.get("/metrics", metrics)])
+    add_pages(site, registry)
+    site.add_routes([web.get("/readyz", ready)])
     return site
 
 
@@ -110,18 +100,5 @@ async def notifier_port(config: Notifier, view: NotifierView) -> AsyncIterator[i
         yield None
         return
     site = notifier_site(view, notifier_registry(view))
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, config.host, config.port).start()
-        except OSError as error:
-            where = f"{config.host}:{config.port}"
-            raise ConfigError(
-                [f"notifier.port: {where} cannot be used: {error.strerror}. Take another, or 0."]
-            ) from None
-        port: int = runner.addresses[0][1]
-        log.info("http port is open", host=config.host, port=port)
+    async with open_port(site, config.host, config.port, "notifier") as port:
         yield port
-    finally:
-        await runner.cleanup()

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from driftd.config import Topics
+from driftd.contract.standing import Subject
 from driftd.errors import BrokerUnavailable
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
 from driftd.notify.notice import Notice, Place, UnreadableNotice, read_notice
@@ -19,9 +20,6 @@ from driftd.notify.past import Past
 
 Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
-
-NO_NOTICE = b"silence/"
-"""What keys of the compacted topic begin with whose records tell nobody anything."""
 
 
 class LogReader:
@@ -91,7 +89,11 @@ class LogReader:
         for record in await self._read(consumer, self._partitions(self._topics.incidents)):
             key = record.key or b""
             latest.pop(key, None)
-            if record.value is not None and not key.startswith(NO_NOTICE) and (notice := as_notice(record)):
+            if (
+                record.value is not None
+                and not key.startswith(Subject.SILENCE.prefix)
+                and (notice := as_notice(record))
+            ):
                 latest[key] = notice
         return Past(alerts, list(latest.values()), committed)
 

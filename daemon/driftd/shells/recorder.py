@@ -18,6 +18,7 @@ from driftd.alignment import Alignment, Run
 from driftd.contract.record import Record, Source
 from driftd.errors import BrokerUnavailable, RecordingError
 from driftd.journal import JournalError, decode_runs
+from driftd.kafka_records import as_record
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
 from driftd.ticks import tick_record
 
@@ -202,19 +203,6 @@ def until(
         if last == (record.topic, record.partition, record.offset):
             reached()
             return
-
-
-def as_record(message: Any) -> Record:
-    """kafka-python's message as ours."""
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.timestamp,
-        message.key,
-        message.value,
-        tuple(message.headers),
-    )
 
 
 def counts_by_topic(records: Mapping[str, int]) -> str:

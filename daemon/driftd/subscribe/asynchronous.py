@@ -23,10 +23,11 @@ from aiokafka.errors import (
 )
 
 from driftd.config import Topics
+from driftd.kafka_records import as_record
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
 from driftd.subscribe.connection import named_errors
 from driftd.subscribe.progress import Progress
-from driftd.subscribe.reading import as_record, partition_numbers, partition_rule, read_to_end
+from driftd.subscribe.reading import partition_numbers, partition_rule, read_to_end
 from driftd.subscribe.sieve import Bounds, E, Sieve, Start, position_of
 from driftd.subscribe.synchronous import COMMIT_INTERVAL_S, POLL_MS, SESSION_MS, WORK_MS_MAX, lost_words
 

@@ -13,10 +13,11 @@ from driftd.config import Topics
 from driftd.contract.events_in import Command, Deployment, RetrainingReply
 from driftd.contract.record import Record
 from driftd.journal import decode_runs
+from driftd.kafka_records import as_record
 from driftd.kafka_settings import KafkaSettings
 from driftd.subscribe.answers import Place
 from driftd.subscribe.events import Alert, Rejected, Request, Silence, decode
-from driftd.subscribe.reading import as_record, consumer, partitions_of
+from driftd.subscribe.reading import consumer, partitions_of
 from driftd.subscribe.sending import send_control
 
 POLL_MS: Final = 100

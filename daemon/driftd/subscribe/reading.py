@@ -16,6 +16,7 @@ from kafka.partitioner.default import murmur2
 
 from driftd.contract.record import Record
 from driftd.errors import BadInput, BrokerUnavailable
+from driftd.kafka_records import as_record
 from driftd.kafka_settings import MESSAGE_BYTES_MAX, KafkaSettings
 from driftd.subscribe.connection import named_errors
 
@@ -125,16 +126,3 @@ def read_to_end(settings: KafkaSettings, topic: str) -> list[Record]:
 def partition_rule(partitions: int) -> Callable[[bytes], int]:
     """In which of `partitions` the records of a key are: the rule of Kafka's clients, which driftd sends by."""
     return lambda key: (murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-def as_record(message: Any) -> Record:
-    """A record of either client as ours."""
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.timestamp,
-        message.key,
-        message.value,
-        tuple(message.headers),
-    )

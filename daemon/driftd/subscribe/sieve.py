@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 from driftd.contract.record import Record
+from driftd.contract.standing import Subject
 from driftd.subscribe.events import Alert, Event, Rejected, Request, Skipped, decode
 from driftd.subscribe.selection import Selection
 
@@ -27,8 +28,8 @@ Start: TypeAlias = Literal["open", "new", "beginning"] | int
 """Where one begins who has no offsets: with what is open, with what comes, with all there is, or at a time in ms."""
 
 E = TypeVar("E", bound=Alert | Request | Rejected)
-STANDING: Final[Mapping[type[Event], bytes]] = {Alert: b"incident/", Request: b"request/"}
-"""How the keys of what is open now begin."""
+STANDING: Final[Mapping[type[Event], Subject]] = {Alert: Subject.INCIDENT, Request: Subject.REQUEST}
+"""What of the topic of what is open now they are."""
 log = logging.getLogger("driftd.subscribe")
 
 
@@ -112,10 +113,10 @@ class Sieve(Generic[E]):
     def open_now(self, records: Iterable[Record], is_ours: Callable[[bytes], bool]) -> list[E]:
         """What is handed out first of the compacted topic's `records`; `is_ours` says of a model's name whether."""
         latest = standing(records)
-        prefix = STANDING.get(self._wanted)
-        if prefix is None:
+        subject = STANDING.get(self._wanted)
+        if subject is None:
             return []
-        found = (self._read(record) for key, record in latest.items() if key.startswith(prefix))
+        found = (self._read(record) for key, record in latest.items() if key.startswith(subject.prefix))
         events = [event for event in found if event is not None and is_ours(event.subject.encode())]
         self._open.update(map(_number, events))
         return [event for event in events if self._is_new(event) and self._selection.wants(event)]

@@ -23,10 +23,11 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from driftd.config import Topics
+from driftd.kafka_records import as_record
 from driftd.kafka_settings import KafkaSettings
 from driftd.subscribe.connection import named_errors
 from driftd.subscribe.progress import Progress
-from driftd.subscribe.reading import as_record, open_consumer, partition_rule, partitions_of, read_to_end
+from driftd.subscribe.reading import open_consumer, partition_rule, partitions_of, read_to_end
 from driftd.subscribe.sieve import Bounds, E, Sieve, Start, position_of
 
 POLL_MS: Final = 200
